@@ -1,0 +1,69 @@
+"""`stores`: one VTEX account connected to its destinations."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.model import Currency, Instant, Micros, Model, Store
+
+Channel = Literal["whatsapp", "sms"]
+Sealed = str
+"""A secret sealed with SECRETS_KEY (connectors/kafka/secrets.py); only its holder can open it."""
+
+
+class VtexAccess(Model):
+    """How the poller reaches the shop (contracts/vtex NOTES 1)."""
+
+    account: str
+    url: str = Field(description="Base URL, without a trailing slash.")
+    app_key: str
+    app_token: Sealed
+
+
+class HellotextAccess(Model):
+    """How profiles and events reach Hellotext (contracts/hellotext CONTRACT B)."""
+
+    url: str = Field(description="Base URL of the API, ending in /v1.")
+    business_id: str = Field(description="Public: pages carry it.")
+    token: Sealed
+
+
+class InfobipAccess(Model):
+    """How persons and messages reach Infobip (contracts/infobip CONTRACT 1)."""
+
+    url: str
+    api_key: Sealed
+
+
+class Price(Model):
+    """A line of the store's price list, for messages whose report tells no price."""
+
+    channel: Channel
+    country: str | None = Field(default=None, description="ISO 3166-1 alpha-2; None for every country.")
+    price_micros: Micros
+    currency: Currency
+
+
+class StoreConnection(Model):
+    """A connected store: where it is, how to reach it, and what it has chosen. Secrets are sealed."""
+
+    store: Store
+    vtex: VtexAccess
+    hellotext: HellotextAccess
+    infobip: InfobipAccess | None = None
+    country: str = Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2, for phones without a prefix.")
+    timezone: str = Field(description="IANA name; days of KPIs are days there.")
+    currency: Currency
+    origins: tuple[str, ...] = Field(default=(), description="Origins whose pages may send events; empty: any.")
+    hash_secret: Sealed = Field(description="Keys the hashes of personal values; never rotates.")
+    hook_secret: Sealed = Field(description="Authenticates triggers, hooks and webhooks that call the collector.")
+    server_token: Sealed = Field(description="Authenticates the shop's own back end at the collector.")
+    privacy: Literal["lgpd", "gdpr", "none"] = Field(
+        default="none",
+        description="gdpr: events only with consent granted; lgpd and none: unless consent was denied.",
+    )
+    prices: tuple[Price, ...] = ()
+    click_window_hours: int = 168
+    delivery_window_hours: int = 24
+    paused: bool = False
+    connected_at: Instant

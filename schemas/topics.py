@@ -1,0 +1,129 @@
+"""The catalogue: every topic, once, as data. Nothing else spells a topic name (DESIGN section 2)."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from schemas.events import CloudEvent
+from schemas.fates import DeadLetter, EffectOutcome, FateSummary
+from schemas.kpis import Attribution, CampaignKpis
+from schemas.messages import Campaign, MessageReport, MessageRequest
+from schemas.partition import key_of
+from schemas.pixel import Identification, TrackingEvent
+from schemas.profiles import ProfileState
+from schemas.stores import StoreConnection
+from schemas.vtex import Cursor, Customer, CustomerDeleted, CustomerRead, Hint, Order, OrderRead
+
+DAY_MS: Final = 86_400_000
+YEAR_MS: Final = 365 * DAY_MS
+Cleanup = Literal["delete", "compact", "compact,delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: its key, its model, how long it keeps what, and who writes and reads it."""
+
+    name: str
+    key_parts: tuple[str, ...]
+    model: Any
+    cleanup: Cleanup
+    retention_ms: int | None
+    personal: bool
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    summary: str
+
+    def key(self, store: str, *parts: str | int) -> bytes:
+        """Return a record key, `store/part/...`; the parts are those of `key_parts` after the store."""
+        return key_of(store, *parts)
+
+    def config(self) -> dict[str, str]:
+        """Return the topic's Kafka configuration."""
+        config: dict[str, str] = {"cleanup.policy": self.cleanup}
+        if "delete" in self.cleanup:
+            config["retention.ms"] = str(self.retention_ms if self.retention_ms is not None else -1)
+        if "compact" in self.cleanup:
+            # A tombstone must have removed a personal value within a day (DESIGN section 11).
+            config["max.compaction.lag.ms"] = str(DAY_MS)
+            config["delete.retention.ms"] = str(DAY_MS)
+        return config
+
+
+def _topic(  # noqa: PLR0917  a row of the catalogue reads like the table in DESIGN section 2
+    name: str,
+    key: str,
+    model: Any,
+    kept: tuple[Cleanup, int | None],
+    writers: str,
+    readers: str,
+    summary: str,
+    *,
+    personal: bool = False,
+) -> Topic:
+    return Topic(
+        name, tuple(key.split("/")), model, kept[0], kept[1], personal,
+        tuple(writers.split(", ")), tuple(readers.split(", ")), summary,
+    )  # fmt: skip
+
+
+STORES: Final = _topic(
+    "stores", "store", StoreConnection, ("compact", None), "wizard, CLI", "everyone",
+    "Connected stores, secrets sealed.")  # fmt: skip
+CAMPAIGNS: Final = _topic(
+    "campaigns", "store/campaign", Campaign, ("compact", None), "CLI, console, import", "kpis",
+    "Campaigns, with what no report tells: recipients, deliveries, cost.")  # fmt: skip
+VTEX_HINTS: Final = _topic(
+    "vtex.hints", "store", Hint, ("delete", DAY_MS), "collector", "poller",
+    "Fetch this customer or order now.")  # fmt: skip
+VTEX_CHANGES: Final = _topic(
+    "vtex.changes", "store/customer-or-order", CloudEvent[CustomerRead | CustomerDeleted | OrderRead],
+    ("compact,delete", 7 * DAY_MS), "poller", "customers, orders",
+    "What the poller read: customer changed or deleted, order changed.", personal=True)  # fmt: skip
+VTEX_CURSORS: Final = _topic(
+    "vtex.cursors", "store/resource", Cursor, ("compact", None), "poller", "poller",
+    "How far each resource of each store has been read.")  # fmt: skip
+VTEX_CUSTOMERS: Final = _topic(
+    "vtex.customers", "store/customer", Customer, ("compact", None), "customers", "profiles, attribution",
+    "Customers: last state, version, changed fields.", personal=True)  # fmt: skip
+VTEX_ORDERS: Final = _topic(
+    "vtex.orders", "store/order", Order, ("compact,delete", 2 * YEAR_MS), "orders", "attribution",
+    "Orders: what attribution needs.")  # fmt: skip
+PIXEL_EVENTS: Final = _topic(
+    "pixel.events", "store/session", CloudEvent[TrackingEvent], ("delete", 30 * DAY_MS), "collector", "tracking",
+    "Tracking events as received, personal values replaced by their hashes.")  # fmt: skip
+PIXEL_IDENTITIES: Final = _topic(
+    "pixel.identities", "store/session", Identification, ("compact,delete", 30 * DAY_MS), "collector", "profiles",
+    "The personal values that identifications told.", personal=True)  # fmt: skip
+TRACKING_EVENTS: Final = _topic(
+    "tracking.events", "store/session", CloudEvent[TrackingEvent], ("delete", 30 * DAY_MS), "tracking",
+    "attribution, kpis, forward", "Tracking events, deduplicated and enriched.")  # fmt: skip
+MESSAGE_REQUESTS: Final = _topic(
+    "message.requests", "store/message", MessageRequest, ("compact,delete", 30 * DAY_MS), "CLI, console", "messages",
+    "Messages to send.", personal=True)  # fmt: skip
+MESSAGE_REPORTS: Final = _topic(
+    "message.reports", "store/message", CloudEvent[MessageReport], ("delete", 2 * YEAR_MS), "collector, messages",
+    "attribution, kpis", "What vendors say happened to messages.")  # fmt: skip
+EFFECTS_OUTCOMES: Final = _topic(
+    "effects.outcomes", "store/effect", EffectOutcome, ("delete", 7 * DAY_MS), "effect runner", "every agent",
+    "What calls to destinations ended with.")  # fmt: skip
+PROFILES: Final = _topic(
+    "profiles", "store/customer", ProfileState, ("compact", None), "profiles", "analysts",
+    "Where each customer stands at each destination, and by which channels it can be reached.")  # fmt: skip
+ATTRIBUTIONS: Final = _topic(
+    "attributions", "store/order", Attribution, ("compact", None), "attribution", "kpis, analysts",
+    "The one explanation of each order.")  # fmt: skip
+KPI_CAMPAIGNS: Final = _topic(
+    "kpi.campaigns", "store/campaign/basis/date/currency", CampaignKpis, ("compact", None), "kpis",
+    "analysts, console", "Campaign KPIs.")  # fmt: skip
+EVENT_FATES: Final = _topic(
+    "event.fates", "store/source/offset", FateSummary, ("delete", 30 * DAY_MS), "every agent", "audit",
+    "For each batch and store: offsets consumed, the count of each fate, what was not counted and why.")  # fmt: skip
+DEAD_LETTERS: Final = _topic(
+    "dead.letters", "store/letter", DeadLetter, ("compact,delete", 90 * DAY_MS), "everyone", "people",
+    "What could not be processed, with its original bytes.", personal=True)  # fmt: skip
+
+TOPICS: Final = (
+    STORES, CAMPAIGNS, VTEX_HINTS, VTEX_CHANGES, VTEX_CURSORS, VTEX_CUSTOMERS, VTEX_ORDERS, PIXEL_EVENTS,
+    PIXEL_IDENTITIES, TRACKING_EVENTS, MESSAGE_REQUESTS, MESSAGE_REPORTS, EFFECTS_OUTCOMES, PROFILES, ATTRIBUTIONS,
+    KPI_CAMPAIGNS, EVENT_FATES, DEAD_LETTERS,
+)  # fmt: skip
+BY_NAME: Final = {topic.name: topic for topic in TOPICS}
