@@ -1,16 +1,19 @@
 """Generates what is written down about topics from the catalogue, so that no document can drift from the code.
 
 `python -m schemas.generate` writes `docs/schemas/*.json` (one JSON Schema a topic), `docs/asyncapi.json` and
-`docs/topics.md`; `--check` writes nothing and exits 1 when a file differs (run by `make check`).
+`docs/topics.md`, and refuses a change that would break an old reader unless `--breaking` says that it is meant;
+`--check` writes nothing and exits 1 when a file differs (run by `make check`).
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 from pydantic import TypeAdapter
 
+from schemas.compatibility import breaking_changes
 from schemas.personal import personal_paths
 from schemas.topics import DAY_MS, TOPICS, Topic
 
@@ -86,6 +89,13 @@ def files() -> dict[Path, bytes]:
     return wanted
 
 
+def _breaking(stale: dict[Path, bytes]) -> Iterator[str]:
+    for path, content in stale.items():
+        if path.parent.name == "schemas" and path.exists():
+            for change in breaking_changes(orjson.loads(path.read_bytes()), orjson.loads(content)):
+                yield f"{path.stem}: {change}"
+
+
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` name those that differ; return the exit code."""
     stale = {path: content for path, content in files().items() if not path.exists() or path.read_bytes() != content}
@@ -93,6 +103,12 @@ def main(arguments: list[str]) -> int:
         for path in stale:
             sys.stderr.write(f"{path.relative_to(DOCS.parent)} differs from schemas/: run `make schemas` and commit\n")
         return 1 if stale else 0
+    broken = [] if "--breaking" in arguments else list(_breaking(stale))
+    for sentence in broken:
+        sys.stderr.write(f"{sentence}\n")
+    if broken:
+        sys.stderr.write("Old readers would break: keep the field, or say --breaking and write it in the CHANGELOG.\n")
+        return 1
     for path, content in stale.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
