@@ -1,0 +1,45 @@
+"""What a table is: a name, a codec, a time to live, and where it is kept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How a value becomes bytes and back. Decoding what was encoded gives an equal value."""
+
+    name: str
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+JSON = Codec("json", orjson.dumps, orjson.loads)
+TEXT = Codec("text", str.encode, lambda raw: raw.decode())
+RAW = Codec("raw", bytes, lambda raw: raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Keyed state of an agent, one part in each shard, rebuilt from the changelog `streams.<name>-changelog`.
+
+    Attributes:
+        name: unique among all agents.
+        codec: of the values; keys are text.
+        ttl: a key not written for so long is gone; None keeps it. Constant for the table, so that keys expire in the
+            order in which they were written and none has to be searched for.
+        disk: keep it in RocksDB instead of memory: for state that outgrows memory. The same in all else.
+    """
+
+    name: str
+    codec: Codec = JSON
+    ttl: timedelta | None = None
+    disk: bool = False
+
+    @property
+    def ttl_ms(self) -> int:
+        """The time to live in milliseconds; 0 is for ever."""
+        return 0 if self.ttl is None else int(self.ttl.total_seconds() * 1000)
