@@ -181,3 +181,6 @@ class Agent:
 
     def outcome(self, outcome: EffectOutcome, shard: Shard) -> None:
         """Hear what an effect that this agent staged ended with, exactly once per effect."""
+
+    def abandoned(self, record: Record, shard: Shard) -> None:
+        """Let go of what waited for a record that was dead-lettered. Rarely needed."""

@@ -1,0 +1,139 @@
+"""Run agents in a turn: whole batches first; when an agent raises, its batch again, record by record."""
+
+from collections.abc import Sequence
+
+import structlog
+
+from schemas.topics import Topic
+from streams.engine.agent import Agent, Batch, Record
+from streams.engine.errors import NotYet, Poison
+from streams.engine.fates import reason_of, trace_of
+from streams.engine.fuse import Fuses
+from streams.engine.staged import StagedTable
+from streams.engine.turn import Turn
+
+log = structlog.get_logger(__name__)
+
+EXPIRED_PER_TURN = 5_000
+"""Tombstones for expired keys that one transaction may carry: about 20 ms of work."""
+
+
+class Patience:
+    """Remembers, over the runs of one turn, for what it has been prepared already."""
+
+    def __init__(self) -> None:
+        self._batches: set[tuple[str, str]] = set()
+        self._records: set[tuple[str, str, int]] = set()
+
+    def first_for_batch(self, agent: Agent, topic: Topic) -> bool:
+        """Say whether the agent asks for the first time on this batch."""
+        key = (agent.name, topic.name)
+        first = key not in self._batches
+        self._batches.add(key)
+        return first
+
+    def first_for_record(self, agent: Agent, topic: Topic, record: Record) -> bool:
+        """Say whether the agent asks for the first time on this record."""
+        key = (agent.name, topic.name, record.offset)
+        first = key not in self._records
+        self._records.add(key)
+        return first
+
+
+def process(
+    turn: Turn, agents: Sequence[Agent], topic: Topic, records: Sequence[Record], *, fuses: Fuses, patience: Patience
+) -> None:
+    """Let every agent of a topic process its records in this turn.
+
+    Raises:
+        NotYet: prepare, drop the turn and run it again with the same patience.
+        AgentStopped: an agent fails on nearly everything.
+    """
+    for agent in agents:
+        batch = Batch(topic, turn.number, records)
+        try:
+            agent.process(batch, turn)
+            turn.keep()
+        except NotYet:
+            turn.drop()
+            if patience.first_for_batch(agent, topic):
+                raise
+            batch = _one_by_one(turn, agent, topic, records, fuses=fuses, patience=patience)
+        except Exception as error:  # noqa: BLE001  whatever an agent raises stops only its culprit
+            turn.drop()
+            log.warning("agent raised: running its batch again record by record", agent=agent.name, topic=topic.name,
+                        shard=turn.number, first_offset=records[0].offset, records=len(records),
+                        error=reason_of(error))  # fmt: skip
+            batch = _one_by_one(turn, agent, topic, records, fuses=fuses, patience=patience)
+        else:
+            fuses.good(agent.name, topic.name, len(records))
+        turn.settle(agent.name, batch)
+
+
+def _one_by_one(
+    turn: Turn, agent: Agent, topic: Topic, records: Sequence[Record], *, fuses: Fuses, patience: Patience
+) -> Batch:
+    whole = Batch(topic, turn.number, records)
+    for record in records:
+        single = Batch(topic, turn.number, (record,))
+        try:
+            agent.process(single, turn)
+            turn.keep()
+        except NotYet as error:
+            turn.drop()
+            if patience.first_for_record(agent, topic, record):
+                raise
+            _bury(turn, agent, whole, record, error)
+        except Poison as error:
+            turn.drop()
+            _bury(turn, agent, whole, record, error)
+        except Exception as error:  # noqa: BLE001  as above
+            turn.drop()
+            fuses.bad(agent.name, topic.name, error)
+            _bury(turn, agent, whole, record, error)
+        else:
+            fuses.good(agent.name, topic.name, 1)
+            whole.not_counted += single.not_counted
+    return whole
+
+
+def _bury(turn: Turn, agent: Agent, batch: Batch, record: Record, error: Exception) -> None:
+    turn.bury(agent.name, batch, record, reason_of(error), trace_of(error))
+    batch.not_counted.append((record, "dead", f"{batch.topic.name}/{batch.shard}/{record.offset}", reason_of(error)))
+    log.error("record dead-lettered", agent=agent.name, topic=batch.topic.name, shard=batch.shard,
+              offset=record.offset, reason=reason_of(error), where=trace_of(error))  # fmt: skip
+    try:
+        agent.abandoned(record, turn)
+        turn.keep()
+    except Exception as failure:  # noqa: BLE001  as above
+        turn.drop()
+        log.error(  # noqa: TRY400  the exception's text may quote a personal value
+            "agent raised in abandoned()",
+            agent=agent.name,
+            where=trace_of(failure),
+        )
+
+
+def tick(turn: Turn, agents: Sequence[Agent]) -> list[str]:
+    """Tick every agent and expire keys; return the names of agents that raised (what they did is undone)."""
+    failed = []
+    for agent in agents:
+        try:
+            agent.tick(turn.now, turn)
+            turn.keep()
+        except Exception as error:  # noqa: BLE001  as above
+            turn.drop()
+            failed.append(agent.name)
+            log.error(  # noqa: TRY400  as above
+                "agent raised in tick(): undone, tried again at the next",
+                agent=agent.name, shard=turn.number, where=trace_of(error),
+            )  # fmt: skip
+    left = EXPIRED_PER_TURN
+    for view in _expiring(turn, agents):
+        left -= view.expire(left)
+    return failed
+
+
+def _expiring(turn: Turn, agents: Sequence[Agent]) -> list[StagedTable]:
+    tables = {table.name: table for agent in agents for table in agent.tables if table.ttl_ms}
+    return [turn.table(table) for table in tables.values()]

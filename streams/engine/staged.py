@@ -1,0 +1,119 @@
+# ruff: noqa: D102  the protocol `View` documents what it does
+"""What a transaction wants to write to a table, over what is committed.
+
+Two layers: `_fresh` holds the values of the step that runs now (a savepoint), `_kept` the encoded values of the steps
+that succeeded. A step that fails drops its layer; a transaction that fails drops both. The part is only read.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from streams.engine.errors import Poison, RecordTooLarge
+from streams.engine.parts import Part
+from streams.engine.table import Table
+
+_ABSENT = object()
+
+
+class StagedTable:
+    """The `View` of one table in one transaction."""
+
+    __slots__ = ("_decode", "_fresh", "_horizon", "_kept", "_part", "_read", "table")
+
+    def __init__(self, table: Table, part: Part, now: int) -> None:
+        self.table = table
+        self._part = part
+        self._read = part.get
+        self._decode = table.codec.decode
+        self._horizon = now - table.ttl_ms if table.ttl_ms else -1
+        self._kept: dict[str, bytes | None] = {}
+        self._fresh: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = self._fresh.get(key, _ABSENT)
+        if value is not _ABSENT:
+            return default if value is None else value
+        raw: Any = self._kept.get(key, _ABSENT)
+        if raw is _ABSENT:
+            raw = self._read(key, self._horizon)
+        return default if raw is None else self._decode(raw)
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.get(key, _ABSENT)
+        if value is _ABSENT:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._fresh[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        self._fresh[key] = None
+
+    def __contains__(self, key: str) -> bool:
+        value = self._fresh.get(key, _ABSENT)
+        if value is not _ABSENT:
+            return value is not None
+        raw: Any = self._kept.get(key, _ABSENT)
+        if raw is _ABSENT:
+            raw = self._read(key, self._horizon)
+        return raw is not None
+
+    def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        staged = {key for layer in (self._kept, self._fresh) for key in layer if key.startswith(prefix)}
+        rows = {key: raw for key, raw in self._part.items(prefix, self._horizon) if key not in staged}
+        for key in sorted(staged | rows.keys()):
+            value = self._decode(rows[key]) if key in rows else self.get(key)
+            if value is not None:
+                yield key, value
+
+    def keep(self, limit: int) -> None:
+        """Keep what the step wrote, encoded.
+
+        Raises:
+            RecordTooLarge: a row has more than `limit` bytes.
+            Poison: the codec cannot encode a value.
+        """
+        encode = self.table.codec.encode
+        encoded: dict[str, bytes | None] = {}
+        for key, value in self._fresh.items():
+            if value is None:
+                encoded[key] = None
+                continue
+            try:
+                raw = encode(value)
+            except (TypeError, ValueError, AttributeError) as error:
+                raise Poison(
+                    f"table {self.table.name}: a {type(value).__name__} is no {self.table.codec.name}"
+                ) from error
+            if len(raw) + len(key) > limit:
+                raise RecordTooLarge(f"table {self.table.name}: a row of {len(raw)} bytes, more than {limit}")
+            encoded[key] = raw
+        self._kept.update(encoded)
+        self._fresh.clear()
+
+    def drop(self) -> None:
+        """Drop what the step wrote."""
+        self._fresh.clear()
+
+    @property
+    def touched(self) -> bool:
+        """Whether the step that runs now has written anything."""
+        return bool(self._fresh)
+
+    @property
+    def writes(self) -> dict[str, bytes | None]:
+        """What the transaction writes: encoded values, None for a tombstone."""
+        return self._kept
+
+    def expire(self, limit: int) -> int:
+        """Stage tombstones for keys whose time to live is over; return how many."""
+        if self._horizon < 0:
+            return 0
+        keys = [key for key in self._part.expired(self._horizon, limit) if key not in self._kept]
+        self._kept.update(dict.fromkeys(keys))
+        return len(keys)
+
+    def apply(self, at: int, position: int) -> None:
+        """Hand the committed writes to the part."""
+        self._part.apply(self._kept, at, position)

@@ -1,0 +1,136 @@
+"""A turn is all that one transaction of a shard will do; until the commit it exists only here.
+
+Its steps (an agent on a batch, on one record, on a tick) run between savepoints: `keep()` or `drop()`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.topics import DEAD_LETTERS, EVENT_FATES, Topic
+from streams.engine.agent import Batch, Header, Record
+from streams.engine.effect import Effect
+from streams.engine.errors import RecordTooLarge
+from streams.engine.fates import VALUE_LIMIT, dead_letter, summaries
+from streams.engine.outbox import OUTBOX, row_key, staged_row
+from streams.engine.parts import Part
+from streams.engine.staged import StagedTable
+from streams.engine.table import Table
+
+OVERHEAD = 512
+"""Bytes that a record's headers and framing may take besides key and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A record to produce."""
+
+    topic: Topic
+    key: bytes
+    value: bytes | None
+    headers: Sequence[Header]
+
+
+class Turn:
+    """One transaction's worth of work in one shard; agents see it as `Shard`.
+
+    Args:
+        number: the shard.
+        tables: every table of the worker, by name.
+        parts: this shard's part of each.
+        now: Unix milliseconds.
+        sequence: the number that the next staged effect gets.
+        record_limit: bytes that a record may have.
+    """
+
+    def __init__(
+        self, number: int, tables: Mapping[str, Table], parts: Mapping[str, Part], *, now: int, sequence: int,
+        record_limit: int,
+    ) -> None:  # fmt: skip
+        self.number = number
+        self.now = now
+        self.sequence = sequence
+        self.record_limit = record_limit
+        self.sent: list[Sent] = []
+        self.offsets: dict[str, int] = {}
+        self.views: dict[str, StagedTable] = {}
+        self._tables = tables
+        self._parts = parts
+        self._savepoint = (0, sequence)
+
+    def table(self, table: Table) -> StagedTable:
+        """Return the view of a table."""
+        view = self.views.get(table.name)
+        if view is None:
+            if self._tables.get(table.name) != table:
+                raise LookupError(
+                    f"table {table.name}: no agent of this worker lists it in `tables`, or as another table"
+                )
+            view = self.views[table.name] = StagedTable(table, self._parts[table.name], self.now)
+        return view
+
+    def send(self, topic: Topic, key: bytes, value: bytes | None, headers: Sequence[Header] = ()) -> None:
+        """Stage a record."""
+        size = len(key) + (len(value) if value is not None else 0) + OVERHEAD
+        if size > self.record_limit:
+            raise RecordTooLarge(f"{topic.name}: a record of {size} bytes, more than {self.record_limit}")
+        self.sent.append(Sent(topic, key, value, headers))
+
+    def effect(self, effect: Effect) -> None:
+        """Stage a call to a destination; an id that waits in the outbox already is the same effect."""
+        outbox = self.table(OUTBOX)
+        key = row_key(effect.store, effect.id)
+        if key not in outbox:
+            outbox[key] = staged_row(effect, self.sequence)
+            self.sequence += 1
+
+    def keep(self) -> None:
+        """End a step that succeeded; what does not fit raises, and the step has to be dropped."""
+        for view in self.views.values():
+            if view.touched:
+                view.keep(self.record_limit - OVERHEAD)
+        self._savepoint = (len(self.sent), self.sequence)
+
+    def drop(self) -> None:
+        """Undo everything since the last `keep()`."""
+        for view in self.views.values():
+            view.drop()
+        sent, self.sequence = self._savepoint
+        del self.sent[sent:]
+
+    def settle(self, agent: str, batch: Batch) -> None:
+        """Write the fates of a batch, and the dead letters that the agent asked for."""
+        for record, fate, name, reason in batch.not_counted:
+            if fate == "dead" and name is None:
+                self.bury(agent, batch, record, reason or "unspecified")
+        for key, value in summaries(agent, batch, self.now):
+            self.sent.append(Sent(EVENT_FATES, key, value, ()))
+
+    def bury(self, step: str, batch: Batch, record: Record, reason: str, detail: str | None = None) -> None:
+        """Write a dead letter."""
+        # Base64 takes four bytes for three, and the letter has to fit where the original did not.
+        limit = min(VALUE_LIMIT, max(0, (self.record_limit - 32_768) * 3 // 4 - len(record.key)))
+        key, value = dead_letter(step, batch, record, reason=reason, now=self.now, detail=detail, limit=limit)
+        self.sent.append(Sent(DEAD_LETTERS, key, value, ()))
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.offsets or self.sent or any(view.writes for view in self.views.values()))
+
+    def changelogs(self) -> dict[str, dict[str, bytes | None]]:
+        """Return what is written to each table, by table name."""
+        return {name: view.writes for name, view in self.views.items() if view.writes}
+
+    def apply(self, positions: Mapping[str, int]) -> None:
+        """Hand what was committed to the tables; `positions` are the changelog offsets behind the writes."""
+        for name, view in self.views.items():
+            if view.writes:
+                view.apply(self.now, positions[name])
+
+    def outbox_changes(self) -> dict[str, Any]:
+        """Return the outbox rows that changed: the row, or None when it is gone."""
+        view = self.views.get(OUTBOX.name)
+        if view is None:
+            return {}
+        return {key: None if raw is None else OUTBOX.codec.decode(raw) for key, raw in view.writes.items()}
