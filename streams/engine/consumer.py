@@ -1,0 +1,153 @@
+# ruff: noqa: SLF001  touches internals of faust and aiokafka; each is named in internals.py and guarded by a test
+"""Faust's consumer, handing on whole partition batches: one message for each, no acks, no commits."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.engine.fetch import FetchThread
+
+FETCH_S = 0.2
+"""How long a fetch waits in the consumer's thread; it returns earlier when anything comes."""
+
+
+class PartitionBatch:
+    """What a Faust message of this engine carries: one fetched batch, on its way to its shard."""
+
+    __slots__ = ("first", "generation", "position", "records", "shard", "topic")
+
+    def __init__(
+        self, topic: str, shard: int, records: list[Any], *, first: int, position: int, generation: int
+    ) -> None:
+        self.topic = topic
+        self.shard = shard
+        self.records = records
+        self.first = first
+        self.position = position
+        self.generation = generation
+
+
+class BatchConsumer(driver.Consumer):
+    """Yields partition batches; changelog records go straight to the tables."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._on_their_way: set[tuple[str, int]] = set()
+
+    def _new_consumer_thread(self) -> FetchThread:
+        return FetchThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Seek every input to its committed offset, and only then let batches be delivered.
+
+        Faust resumes source partitions before it calls this: a batch fetched in between would be counted twice. So
+        the engine delivers nothing until `begin`.
+        """
+        engine = self.app.engine
+        generation = self.app.consumer_generation_id
+        engine.live = False
+        committed = await self._thread.seek_to_committed()
+        sources = [tp for tp in self.assignment() if tp.topic in engine.source_topics]
+        new = [_plain(tp) for tp in sources if committed.get(tp) is None]
+        if new:
+            await self._thread.seek_to_beginning(*new)
+        self._thread.positions.clear()
+        self._read_offset.clear()
+        self._on_their_way.clear()
+        positions: dict[tuple[str, int], int] = {}
+        for tp in sources:
+            position = await self.position(tp)
+            if position is None:
+                raise RuntimeError(f"no position in {tp} after the seek")
+            self._thread.positions[_plain(tp)] = position
+            positions[tp.topic, tp.partition] = position
+        if generation == self.app.consumer_generation_id:
+            engine.begin(positions)
+
+    def _wanted(self, tp: Any) -> bool:
+        active = self._active_partitions
+        if active is None or tp not in active:
+            return False
+        if tp.topic in self.app.tables._changelogs:
+            return True
+        return (tp.topic, tp.partition) not in self._on_their_way and bool(
+            self.app.engine.wants(tp.topic, tp.partition)
+        )
+
+    def _is_changelog(self, topic: str) -> bool:
+        return topic in self.app.tables._changelogs
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109  Faust's signature
+        """Yield one message for each partition that has something."""
+        del timeout
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        engine = self.app.engine
+        generation = self.app.consumer_generation_id
+        fetched = await self._thread.fetch(self._wanted, self._is_changelog, FETCH_S, engine.settings.batch_records)
+        if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
+            return  # what was fetched is not lost: the seek after the rebalance goes back to what is committed
+        for tp, (records, first, position) in fetched.items():
+            if self._is_changelog(tp.topic):
+                self._restore(tp, records, position)
+            elif first is not None and engine.live:
+                if records:
+                    self._on_their_way.add((tp.topic, tp.partition))
+                    yield TP(tp.topic, tp.partition), self._message(tp, records, first, position, generation)
+                else:
+                    engine.deliver(tp.topic, tp.partition, [], first, position)
+        if not fetched:
+            await asyncio.sleep(0)
+
+    def _restore(self, tp: Any, records: list[Any], position: int) -> None:
+        table = self.app.tables._changelogs[tp.topic]
+        table.restore(tp.partition, records, position)
+        self.app.tables.recovery.reached(TP(tp.topic, tp.partition), position)
+        if records:
+            self.app.engine.metrics.restored.labels(table.name).inc(len(records))
+
+    def _message(self, tp: Any, records: list[Any], first: int, position: int, generation: int) -> Any:
+        last = records[-1]
+        return driver.ConsumerMessage(
+            tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, (), None,
+            PartitionBatch(tp.topic, tp.partition, records, first=first, position=position, generation=generation),
+            None, 0, 0, tp, generation_id=generation,
+        )  # fmt: skip
+
+    def arrived(self, batch: PartitionBatch) -> None:
+        """Hand a batch that has come through Faust to its shard, unless a rebalance has come between."""
+        self._on_their_way.discard((batch.topic, batch.shard))
+        if batch.generation == self.app.consumer_generation_id:
+            self.app.engine.deliver(batch.topic, batch.shard, batch.records, batch.first, batch.position)
+
+    def freed(self) -> None:
+        """Have the fetch under way look at what is wanted now."""
+        if self._thread.started:
+            self._thread.freed()
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit nothing: offsets are committed in the shards' transactions."""
+        del topics, start_new_transaction
+        return False
+
+
+def _plain(tp: Any) -> TopicPartition:
+    """Return aiokafka's own type: it refuses Faust's."""
+    return TopicPartition(tp.topic, tp.partition)
+
+
+class BatchTransport(driver.Transport):
+    """Faust's aiokafka transport with the engine's consumer, and the connection's security for Faust's producer."""
+
+    Consumer = BatchConsumer
+
+    class Producer(driver.Producer):
+        """Faust wants a producer; the engine sends nothing through it."""
+
+        def _new_producer(self, transactional_id: str | None = None) -> Any:
+            del transactional_id
+            return driver.aiokafka.AIOKafkaProducer(**self.app.kafka_options)

@@ -1,0 +1,171 @@
+# ruff: noqa: FBT003  rocksdict takes its options by position
+# ruff: noqa: D102  the protocol `Part` documents what its implementations do
+"""Parts on disk, in RocksDB: one database per shard, for the tables that outgrow memory.
+
+Only committed rows are written, each transaction's together with the changelog position behind them in one write
+batch, so that what a crash leaves behind is always the table as it stood at some position of its changelog.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from struct import Struct
+from time import time
+
+import structlog
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
+
+from streams.engine.parts import STAMP, STAMP_SIZE, ChangelogRecord
+from streams.engine.table import Table
+
+log = structlog.get_logger(__name__)
+
+CACHE_BYTES = 64 << 20
+"""Block cache, shared by all shards of a worker."""
+WRITE_BUFFER_BYTES = 16 << 20
+"""Of each shard's database, twice at most."""
+STALE_MS = 12 * 3_600_000
+"""Half of `delete.retention.ms` of the changelogs: a part left alone for longer may have missed a tombstone that is
+compacted away, so it is rebuilt."""
+RESTORE_CHUNK = 5_000
+_POSITION = Struct(">QQ")
+
+
+class Disks:
+    """The databases of a worker.
+
+    Args:
+        folder: of this worker alone; kept between restarts.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cache = Cache(CACHE_BYTES)
+        self._open: dict[int, Rdict] = {}
+
+    def part(self, table: Table, shard: int) -> "DiskPart":
+        """Return a table's part, with whatever an earlier run has left."""
+        database = self._open.get(shard)
+        if database is None:
+            database = self._open[shard] = self._database(shard)
+        return DiskPart(database, table)
+
+    def _database(self, shard: int) -> Rdict:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        blocks = BlockBasedOptions()
+        blocks.set_block_cache(self._cache)
+        blocks.set_cache_index_and_filter_blocks(True)
+        blocks.set_bloom_filter(10, False)
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_block_based_table_factory(blocks)
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+        options.set_max_write_buffer_number(2)
+        options.set_max_open_files(256)
+        options.set_compression_type(DBCompressionType.lz4())
+        return Rdict(str(self._folder / f"shard-{shard}"), options)
+
+    def close(self) -> None:
+        """Close every database."""
+        for database in self._open.values():
+            database.close()
+        self._open.clear()
+
+
+class DiskPart:
+    r"""One table in one shard's database.
+
+    Keys: `r<table>\0<key>` rows, `x<table>\0<stamp><key>` the order of expiry, `p<table>` the changelog position.
+    """
+
+    def __init__(self, database: Rdict, table: Table) -> None:
+        name = table.name.encode()
+        self._database = database
+        self._table = table
+        self._expires = bool(table.ttl_ms)
+        self._rows = b"r" + name + b"\0"
+        self._order = b"x" + name + b"\0"
+        self._mark = b"p" + name
+        self.position: int | None = None
+        left = database.get(self._mark)
+        if left is not None:
+            position, at = _POSITION.unpack(left)
+            if time() * 1000 - at < STALE_MS:
+                self.position = position
+            else:
+                log.info("table on disk is too old to be brought up to date: rebuilt", table=table.name)
+                self.clear()
+
+    def get(self, key: str, horizon: int) -> bytes | None:
+        row: bytes | None = self._database.get(self._rows + key.encode())
+        if row is None or not self._expires:
+            return row
+        return row[STAMP_SIZE:] if STAMP.unpack_from(row)[0] > horizon else None
+
+    def apply(self, writes: Mapping[str, bytes | None], at: int, position: int) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, value in writes.items():
+            self._put(batch, key.encode(), value, at)
+        self._write(batch, position)
+
+    def restore(self, records: Iterable[ChangelogRecord], position: int) -> None:
+        # One batch per key's last record: inside a batch, an index entry of an earlier record could not be seen.
+        last = {record.key: record for record in records}
+        batch = WriteBatch(raw_mode=True)
+        for key, record in last.items():
+            self._put(batch, key, record.value, record.timestamp)
+        self._write(batch, position)
+
+    def _put(self, batch: WriteBatch, key: bytes, value: bytes | None, at: int) -> None:
+        row = self._rows + key
+        if self._expires:
+            old = self._database.get(row)
+            if old is not None:
+                batch.delete(self._order + old[:STAMP_SIZE] + key)
+        if value is None:
+            batch.delete(row)
+        elif self._expires:
+            stamp = STAMP.pack(at)
+            batch.put(row, stamp + value)
+            batch.put(self._order + stamp + key, b"")
+        else:
+            batch.put(row, value)
+
+    def _write(self, batch: WriteBatch, position: int) -> None:
+        batch.put(self._mark, _POSITION.pack(position, int(time() * 1000)))
+        self._database.write(batch)
+        self.position = position
+
+    def expired(self, horizon: int, limit: int) -> list[str]:
+        keys: list[str] = []
+        start = len(self._order)
+        for entry in self._scan(self._order):
+            if len(keys) >= limit or STAMP.unpack_from(entry, start)[0] > horizon:
+                break
+            keys.append(entry[start + STAMP_SIZE :].decode())
+        return keys
+
+    def items(self, prefix: str, horizon: int) -> Iterator[tuple[str, bytes]]:
+        under = self._rows + prefix.encode()
+        for full in self._scan(under):
+            key = full[len(self._rows) :].decode()
+            value = self.get(key, horizon)
+            if value is not None:
+                yield key, value
+
+    def _scan(self, prefix: bytes) -> Iterator[bytes]:
+        for key in self._database.keys(from_key=prefix, read_opt=ReadOptions()):
+            if not key.startswith(prefix):
+                return
+            yield key
+
+    def count(self) -> int:
+        return int(self._database.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def clear(self) -> None:
+        for prefix in (self._rows, self._order):
+            self._database.delete_range(prefix, prefix[:-1] + b"\1")
+        self._database.delete(self._mark)
+        self.position = None
+
+    def close(self) -> None:
+        self._database.flush()

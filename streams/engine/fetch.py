@@ -1,0 +1,150 @@
+# ruff: noqa: SLF001  touches internals of faust and aiokafka; each is named in internals.py and guarded by a test
+"""The consumer's thread: fetches partition batches for whoever wants one, and wakes when a partition is freed."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from streams.engine.agent import Record
+
+CAUGHT_UP = 500
+"""A fetch with fewer records was the end of the partition: it is paused until it is wanted again, so that the next
+fetch brings what has arrived meanwhile instead of what was prefetched."""
+
+
+class Fetched(NamedTuple):
+    """What was fetched of one partition: maybe no records, when only control records were passed."""
+
+    records: list[Any]
+    first: int | None
+    position: int
+
+
+def _slim(_: TopicPartition, record: Any) -> Record:
+    """Make the engine's record of aiokafka's raw one; its own `ConsumerRecord` costs four times as much."""
+    return Record(record.key, record.value, record.offset, record.timestamp, record.headers)
+
+
+class FetchThread(AIOKafkaConsumerThread):
+    """Faust's consumer thread, with the engine's consumer settings and a fetch that does not poll."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        del transport
+        app = self.app
+        settings = app.engine.settings
+        self._assignor = app.assignor
+        return AIOKafkaConsumer(
+            **app.kafka_options,
+            group_id=app.engine.names.group,
+            group_instance_id=settings.instance,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_records=settings.batch_records,
+            max_poll_interval_ms=settings.max_poll_interval_ms,
+            max_partition_fetch_bytes=settings.fetch_bytes,
+            fetch_max_wait_ms=settings.fetch_wait_ms,
+            request_timeout_ms=max(40_000, settings.session_timeout_ms + 5_000),
+            session_timeout_ms=settings.session_timeout_ms,
+            rebalance_timeout_ms=settings.rebalance_timeout_ms,
+            heartbeat_interval_ms=settings.heartbeat_ms,
+            check_crcs=True,
+            retry_backoff_ms=50,
+        )
+
+    async def on_start(self) -> None:
+        """Start the consumer."""
+        self.positions: dict[Any, int | None] = {}
+        self._freed = asyncio.Event()
+        await super().on_start()
+        self._ensure_consumer()._fetcher._prefetch_backoff = 0.0
+
+    def freed(self) -> None:
+        """Have the fetch under way look again which partitions are wanted; from any thread."""
+        self.thread_loop.call_soon_threadsafe(self._freed.set)
+
+    async def fetch(
+        self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], seconds: float, max_records: int
+    ) -> dict[Any, Fetched]:
+        """Return what there is of the wanted partitions, at once or when something comes; from the worker's thread."""
+        fetched: dict[Any, Fetched] = await self.call_thread(
+            self._fetch, wanted, is_changelog, seconds=seconds, max_records=max_records
+        )
+        return fetched
+
+    async def _fetch(
+        self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], *, seconds: float, max_records: int
+    ) -> dict[Any, Fetched]:
+        fetcher = self._ensure_consumer()._fetcher
+        until = monotonic() + seconds
+        with fetcher._subscriptions.fetch_context():
+            while self.consumer.flow_active:
+                self._freed.clear()
+                subscription = fetcher._subscriptions.subscription
+                assignment = subscription.assignment if subscription else None
+                if assignment is None or not assignment.active:
+                    await asyncio.sleep(0.01)
+                    return {}
+                active = [tp for tp in assignment.tps if wanted(tp)]
+                self._resume(assignment, active, is_changelog)
+                fetched = await self._drain(fetcher, assignment, active, is_changelog, max_records)
+                left = until - monotonic()
+                if fetched or left <= 0:
+                    return fetched
+                await self._until_new(fetcher, left)
+        return {}
+
+    @staticmethod
+    def _resume(assignment: Any, active: list[Any], is_changelog: Callable[[str], bool]) -> None:
+        for tp in active:
+            state = assignment.state_value(tp)
+            if state.paused:
+                state.resume()
+        for tp in assignment.tps:
+            # Faust's own pause is only a filter: the changelogs that we write ourselves would be fetched all the same.
+            if is_changelog(tp.topic) and tp not in active:
+                state = assignment.state_value(tp)
+                if not state.paused:
+                    state.pause()
+
+    async def _drain(
+        self, fetcher: Any, assignment: Any, active: list[Any], is_changelog: Callable[[str], bool], max_records: int
+    ) -> dict[Any, Fetched]:
+        out: dict[Any, Fetched] = {}
+        if not active:  # aiokafka takes an empty set for all partitions
+            return out
+        for result in fetcher._records.values():
+            part = getattr(result, "_partition_records", None)
+            if part is not None:
+                part._consumer_record = _slim
+        records = await fetcher.fetched_records(set(active), timeout=0, max_records=max_records)
+        for tp in active:
+            state = assignment.state_value(tp)
+            position = state.position if state is not None and state.has_valid_position else None
+            if position is None:
+                continue
+            got = records.get(tp, [])
+            before = self.positions.get(tp)
+            if got or before != position:
+                out[tp] = Fetched(got, before, position)
+                self.positions[tp] = position
+            if got and len(got) < CAUGHT_UP and not is_changelog(tp.topic):
+                state.pause()
+        return out
+
+    async def _until_new(self, fetcher: Any, seconds: float) -> None:
+        new = fetcher._create_fetch_waiter()
+        freed = asyncio.ensure_future(self._freed.wait())
+        try:
+            await asyncio.wait({new, freed}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            freed.cancel()
+            if not new.done():
+                new.cancel()
+        if new.done() and not new.cancelled():
+            new.result()

@@ -1,0 +1,81 @@
+"""Health from progress: who waits for whom, and since when. Nothing is pinged."""
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streams.engine.engine import Engine
+
+SLOW_TURN_S = 30.0
+"""Longer than a transaction may take at worst: the broker's time-out is 20 s."""
+LONG_RESTORE_S = 300.0
+"""At 300,000 keys a second, 90 million of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Somebody waits.
+
+    Attributes:
+        who: the shard or topic.
+        whom: what it waits for, and what to do when that takes long.
+        seconds: since when.
+        healthy: False when somebody should look.
+    """
+
+    who: str
+    whom: str
+    seconds: float
+    healthy: bool
+
+
+class Health:
+    """What a worker waits for.
+
+    Args:
+        engine: the worker's.
+    """
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._not_live_since: float | None = monotonic()
+
+    def observe(self) -> None:
+        """Take note; called about once a second."""
+        if self._engine.live:
+            self._not_live_since = None
+        elif self._not_live_since is None:
+            self._not_live_since = monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the worker's shards are assigned, restored and at work."""
+        return self._engine.live
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nobody has to look."""
+        return all(wait.healthy for wait in self.waits())
+
+    def waits(self) -> list[Wait]:
+        """Return everything that waits now."""
+        now = monotonic()
+        found = [
+            Wait(f"topic {topic}", message, 0.0, healthy=False) for topic, message in self._engine.halted.items()
+        ]  # fmt: skip
+        if self._not_live_since is not None:
+            waited = now - self._not_live_since
+            found.append(
+                Wait("worker", "an assignment, or its tables to be restored", waited, healthy=waited < LONG_RESTORE_S)
+            )
+        for shard in self._engine.shards.values():
+            who = f"shard {shard.number}"
+            if shard.fenced_since is not None:
+                found.append(Wait(who, "a rebalance: it was fenced", now - shard.fenced_since, healthy=False))
+            elif shard.turn_since is not None:
+                waited = now - shard.turn_since
+                found.append(Wait(who, "its transaction: look at the broker", waited, healthy=waited < SLOW_TURN_S))
+            if shard.state.failed_ticks:
+                found.append(Wait(who, f"a tick of {shard.state.failed_ticks}, which raises", 0.0, healthy=False))
+        return found + self._engine.effects.waits()

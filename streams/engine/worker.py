@@ -1,0 +1,121 @@
+# ruff: noqa: SLF001  touches internals of faust and aiokafka; each is named in internals.py and guarded by a test
+"""A worker in the foreground: build it, run it until SIGTERM, say when it is ready."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NoReturn, Protocol
+
+import aiokafka.producer.sender
+import structlog
+
+from streams.engine.agent import Agent
+from streams.engine.app import ShardedApp
+from streams.engine.changelogs import ensure_changelogs
+from streams.engine.effect import EffectHandler
+from streams.engine.effects import EffectRunner
+from streams.engine.engine import Engine
+from streams.engine.errors import Fatal
+from streams.engine.health import Health
+from streams.engine.metrics import Metrics
+from streams.engine.milestones import Milestones, Unwatched
+from streams.engine.names import StreamNames
+from streams.engine.settings import EngineSettings
+from streams.engine.state import Line
+from streams.engine.transaction import EXIT_CRASHED
+
+log = structlog.get_logger(__name__)
+
+CONCURRENT_TRANSACTIONS_PAUSE_S = 0.003
+"""aiokafka waits 20 ms when a transaction begins while the last one's markers are being written; it takes 1 to 3."""
+
+
+class Connection(Protocol):
+    """How to reach the broker: `connectors.kafka.connection.KafkaConnection`."""
+
+    def options(self) -> dict[str, Any]:
+        """Return arguments for any aiokafka client."""
+
+    def topic(self, name: str) -> str:
+        """Return a topic's name with its prefix."""
+
+
+class Worker:
+    """One worker, built but not started.
+
+    Args:
+        connection: to the broker.
+        agents: in the order in which they see a topic that several of them read.
+        handlers: who makes which kind of effect.
+        settings: of the engine.
+        milestones: who watches its transactions.
+    """
+
+    def __init__(
+        self, connection: Connection, agents: Iterable[Agent], handlers: Mapping[str, EffectHandler],
+        settings: EngineSettings, *, milestones: Milestones | None = None,
+    ) -> None:  # fmt: skip
+        self.settings = settings
+        self.metrics = Metrics()
+        self.line = Line(agents)
+        self.names = StreamNames(connection.topic)
+        self.options = connection.options()
+        self.effects = EffectRunner(handlers, settings.effects, self.names, self.options, self.metrics)
+        self.engine = Engine(
+            line=self.line, names=self.names, options=self.options, settings=settings, effects=self.effects,
+            metrics=self.metrics, milestones=milestones or Unwatched(), fatal=leave,
+        )  # fmt: skip
+        self.app: ShardedApp | None = None
+        self.health = Health(self.engine)
+
+    async def run(self, on_ready: Callable[[], None] | None = None, stop: asyncio.Event | None = None) -> int:
+        """Run until SIGTERM, SIGINT or `stop`; return the exit code.
+
+        Args:
+            on_ready: called once, when the first assignment is done and all its tables are restored.
+            stop: another way to stop it.
+        """
+        aiokafka.producer.sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_PAUSE_S
+        stopping = stop or asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        changelogs = [self.names.changelog(table) for table in self.line.tables]
+        partitions = await ensure_changelogs(self.options, self.engine.source_topics, changelogs)
+        app = self.app = ShardedApp(self.engine, self.options, partitions)
+        await self.effects.start()
+        started = asyncio.create_task(app.start())
+        watch = asyncio.create_task(self._watch(on_ready))
+        try:
+            crashed = asyncio.create_task(app._crashed.wait())
+            await asyncio.wait({started, crashed, asyncio.create_task(stopping.wait())},
+                               return_when=asyncio.FIRST_COMPLETED) if not started.done() else None  # fmt: skip
+            await asyncio.wait({crashed, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            if app.crash_reason is not None:
+                leave(Fatal(EXIT_CRASHED, f"the worker crashed: {app.crash_reason!r}"))
+        finally:
+            watch.cancel()
+            await app.stop()
+            await self.effects.stop()
+        return 0
+
+    async def _watch(self, on_ready: Callable[[], None] | None) -> None:
+        told = False
+        while True:
+            self.engine.check()
+            self.health.observe()
+            if not told and self.engine.live:
+                told = True
+                if on_ready is not None:
+                    on_ready()
+            await asyncio.sleep(0.02 if not told else 1.0)
+
+
+def leave(error: Fatal) -> NoReturn:
+    """Exit at once: what is in memory is not to be trusted, and what is committed is safe."""
+    log.critical("worker exits", code=error.code, message=str(error))
+    sys.stderr.flush()
+    sys.stdout.flush()
+    os._exit(error.code)
