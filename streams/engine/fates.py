@@ -24,8 +24,11 @@ _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 def store_of(record: Record) -> str:
     """Return the record's store, or `unknown` when its key names none: nothing in a topic can stop a worker."""
-    store = record.store
-    return store if _STORE.match(store) else UNKNOWN
+    return _store(record.store)
+
+
+def _store(name: str) -> str:
+    return name if _STORE.match(name) else UNKNOWN
 
 
 def position_of(batch: Batch, record: Record) -> str:
@@ -33,30 +36,61 @@ def position_of(batch: Batch, record: Record) -> str:
     return f"{batch.topic.name}/{batch.shard}/{record.offset}"
 
 
-def summaries(agent: str, batch: Batch, now: int) -> Iterator[tuple[bytes, bytes]]:
+class Span:
+    """Where a store's records stand in a batch: how many, the first and the last offset."""
+
+    __slots__ = ("count", "first", "last")
+
+    def __init__(self, first: int) -> None:
+        self.count = 1
+        self.first = first
+        self.last = first
+
+
+Spans = dict[str, Span]
+
+
+def spans_of(records: Sequence[Record]) -> Spans:
+    """Return the span of every store in a batch."""
+    by_prefix: dict[bytes, Span] = {}
+    for record in records:
+        prefix = record.key.partition(b"/")[0]
+        span = by_prefix.get(prefix)
+        if span is None:
+            by_prefix[prefix] = Span(record.offset)
+        else:
+            span.count += 1
+            span.last = record.offset
+    spans: Spans = {}
+    for prefix, span in by_prefix.items():
+        known = spans.setdefault(_store(prefix.decode("utf-8", "replace")), span)
+        if known is not span:  # several prefixes that name no store
+            known.count += span.count
+            known.first, known.last = min(known.first, span.first), max(known.last, span.last)
+    return spans
+
+
+def summaries(agent: str, batch: Batch, spans: Spans, now: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield the `event.fates` records of a batch: one per store, more when many were not counted."""
-    by_store: dict[str, list[Record]] = {}
-    for store, records in _split(batch.records):
-        by_store.setdefault(store, []).extend(records)
     not_counted: dict[str, list[tuple[Record, Fate, str | None, str | None]]] = {}
     for entry in batch.not_counted:
         not_counted.setdefault(store_of(entry[0]), []).append(entry)
-    for store, records in by_store.items():
+    for store, span in spans.items():
         entries = not_counted.get(store, [])
-        counted = len(records) - len(entries)
+        counted = span.count - len(entries)
         for start in range(0, max(1, len(entries)), UNCOUNTED_PER_SUMMARY):
             chunk = entries[start : start + UNCOUNTED_PER_SUMMARY]
             counts: dict[str, int] = dict(Counter(fate for _, fate, _, _ in chunk))
             if counted:
                 counts["counted"], counted = counted, 0
-            key = topics.EVENT_FATES.key(store, agent, batch.topic.name, records[0].offset, start)
+            key = topics.EVENT_FATES.key(store, agent, batch.topic.name, span.first, start)
             yield key, orjson.dumps({
                 "store": store,
                 "agent": agent,
                 "topic": batch.topic.name,
                 "partition": batch.shard,
-                "first_offset": records[0].offset,
-                "last_offset": records[-1].offset,
+                "first_offset": span.first,
+                "last_offset": span.last,
                 "counts": counts,
                 "uncounted": [
                     {"id": name or position_of(batch, record), "offset": record.offset, "fate": fate, "reason": reason}
@@ -64,21 +98,6 @@ def summaries(agent: str, batch: Batch, now: int) -> Iterator[tuple[bytes, bytes
                 ],
                 "at": to_text(now),
             })  # fmt: skip
-
-
-def _split(records: Sequence[Record]) -> Iterator[tuple[str, Sequence[Record]]]:
-    """Yield runs of records of one store; a batch of one store, the common case, is one run and never copied."""
-    start = 0
-    prefix = b""
-    store = UNKNOWN
-    for index, record in enumerate(records):
-        if not prefix or not record.key.startswith(prefix):
-            if index > start:
-                yield store, records[start:index]
-            start, store = index, store_of(record)
-            prefix = store.encode() + b"/" if record.key.startswith(store.encode() + b"/") else b""
-    if start < len(records):
-        yield store, records[start:] if start else records
 
 
 def reason_of(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import structlog
 from schemas.topics import Topic
 from streams.engine.agent import Agent, Batch, Record
 from streams.engine.errors import NotYet, Poison
-from streams.engine.fates import reason_of, trace_of
+from streams.engine.fates import reason_of, spans_of, trace_of
 from streams.engine.fuse import Fuses
 from streams.engine.staged import StagedTable
 from streams.engine.turn import Turn
@@ -49,6 +49,7 @@ def process(
         NotYet: prepare, drop the turn and run it again with the same patience.
         AgentStopped: an agent fails on nearly everything.
     """
+    spans = spans_of(records)
     for agent in agents:
         batch = Batch(topic, turn.number, records)
         try:
@@ -67,7 +68,7 @@ def process(
             batch = _one_by_one(turn, agent, topic, records, fuses=fuses, patience=patience)
         else:
             fuses.good(agent.name, topic.name, len(records))
-        turn.settle(agent.name, batch)
+        turn.settle(agent.name, batch, spans)
 
 
 def _one_by_one(

@@ -23,6 +23,9 @@ BATCH_BYTES = 512 * 1024
 RETRY_BACKOFF_MS = 10
 """aiokafka's default of 100 ms would be the latency of every retried step."""
 
+NO_HEADERS: list[tuple[str, bytes]] = []
+"""aiokafka wants a list, and does not change it."""
+
 Entry = tuple[bytes, bytes | None, Sequence[tuple[str, bytes]]]
 
 
@@ -90,10 +93,13 @@ class ShardProducer:
         batch, count = producer.create_batch(), 0
         sent = []
         for key, value, headers in entries:
-            if batch.append(key=key, value=value, timestamp=at, headers=list(headers)) is None:
+            if (
+                batch.append(key=key, value=value, timestamp=at, headers=list(headers) if headers else NO_HEADERS)
+                is None
+            ):
                 sent.append((await producer.send_batch(batch, topic, partition=partition), count))
                 batch, count = producer.create_batch(), 0
-                batch.append(key=key, value=value, timestamp=at, headers=list(headers))
+                batch.append(key=key, value=value, timestamp=at, headers=list(headers) if headers else NO_HEADERS)
             count += 1
         if count:
             sent.append((await producer.send_batch(batch, topic, partition=partition), count))

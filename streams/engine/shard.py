@@ -71,6 +71,7 @@ class ShardAtWork:
         self._next_start = 0.0
         self._next_tick = 0.0
         self._committing = False
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, committed: Mapping[str, int]) -> None:
@@ -81,6 +82,7 @@ class ShardAtWork:
     async def close(self, patience_s: float = 10.0) -> None:
         """Stop: a transaction under way ends first, everything else is dropped."""
         task, self._task = self._task, None
+        self._closing = True
         if task is not None:
             if self._committing:
                 await asyncio.wait({task}, timeout=patience_s)
@@ -126,7 +128,7 @@ class ShardAtWork:
         tick_s = self._around.settings.tick_ms / 1000
         wait_s = self._around.settings.wait_ms / 1000
         try:
-            while self.fenced_since is None:
+            while self.fenced_since is None and not self._closing:
                 now = monotonic()
                 if not self._wake.is_set() and now < self._next_tick:
                     await self._until_woken(self._next_tick - now)

@@ -17,7 +17,12 @@ class Codec:
     decode: Callable[[bytes], Any]
 
 
-JSON = Codec("json", orjson.dumps, orjson.loads)
+def _encode_json(value: Any) -> bytes:
+    # orjson writes into a buffer of a kilobyte and shrinks it where it stands: rows kept so would take that kilobyte.
+    return bytes(memoryview(orjson.dumps(value)))
+
+
+JSON = Codec("json", _encode_json, orjson.loads)
 TEXT = Codec("text", str.encode, lambda raw: raw.decode())
 RAW = Codec("raw", bytes, lambda raw: raw)
 

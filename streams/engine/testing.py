@@ -20,7 +20,7 @@ from streams.engine.parts import memory_part
 from streams.engine.process import Patience
 from streams.engine.state import Arrived, Line, ShardState
 from streams.engine.table import Table
-from streams.engine.turn import Sent, Turn
+from streams.engine.turn import Entry, Turn
 
 
 class MemoryShard:
@@ -34,7 +34,7 @@ class MemoryShard:
     def __init__(self, agents: Iterable[Agent], *, number: int = 0, now: int = 1_800_000_000_000) -> None:
         self.now = now
         self.number = number
-        self.sent: list[Sent] = []
+        self.sent: dict[str, list[Entry]] = defaultdict(list)
         self.offsets: dict[str, int] = defaultdict(int)
         self._line = Line(agents)
         self._parts = {name: memory_part(table) for name, table in self._line.tables.items()}
@@ -100,10 +100,10 @@ class MemoryShard:
             log += [Record(key.encode(), value, len(log), turn.now) for key, value in writes.items()]
             positions[name] = len(log)
         self.offsets.update(turn.offsets)
-        self.sent += turn.sent
-        for one in turn.sent:
-            if one.topic.name in self._line.topics:
-                self.put(one.topic, one.key, one.value)
+        for name, entries in turn.sent.items():
+            self.sent[name] += entries
+            for key, value, _ in entries if name in self._line.topics else ():
+                self.put(self._line.topics[name], key, value)
         self._state.committed(turn, positions)
 
     def restart(self) -> None:
@@ -125,7 +125,7 @@ class MemoryShard:
 
     def outputs(self, topic: Topic) -> list[tuple[bytes, bytes | None]]:
         """Return what was sent to a topic, in order."""
-        return [(one.key, one.value) for one in self.sent if one.topic.name == topic.name]
+        return [(key, value) for key, value, _ in self.sent[topic.name]]
 
     def effects(self) -> list[Effect]:
         """Return the effects that wait in the outbox, in the order of staging."""

@@ -20,13 +20,13 @@ away. Any other failure at 5 to 8 leaves unknown what the broker has done: the w
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
 from streams.engine.errors import Fatal, Fenced, TooLargeForBroker
 from streams.engine.milestones import Milestones
-from streams.engine.producer import Entry, ShardProducer
+from streams.engine.producer import ShardProducer
 from streams.engine.turn import Turn
 
 EXIT_COMMIT_UNKNOWN = 70
@@ -121,7 +121,7 @@ class Transaction:
             last, count = sent[-1]
             positions[table] = partial(_behind, last, count)
             futures += [future for future, _ in sent]
-        for topic, entries in _by_topic(turn).items():
+        for topic, entries in turn.sent.items():
             sent = await producer.send(self._names.topic(topic), self._shard, entries, turn.now)
             futures += [future for future, _ in sent]
         return positions, futures
@@ -130,10 +130,3 @@ class Transaction:
 def _behind(delivery: Any, count: int) -> int:
     """Return the offset behind a delivered batch."""
     return int(delivery.result().offset) + count
-
-
-def _by_topic(turn: Turn) -> Mapping[str, list[Entry]]:
-    grouped: dict[str, list[Entry]] = {}
-    for one in turn.sent:
-        grouped.setdefault(one.topic.name, []).append((one.key, one.value, one.headers))
-    return grouped

@@ -4,14 +4,13 @@ Its steps (an agent on a batch, on one record, on a tick) run between savepoints
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from schemas.topics import DEAD_LETTERS, EVENT_FATES, Topic
 from streams.engine.agent import Batch, Header, Record
 from streams.engine.effect import Effect
 from streams.engine.errors import RecordTooLarge
-from streams.engine.fates import VALUE_LIMIT, dead_letter, summaries
+from streams.engine.fates import VALUE_LIMIT, Spans, dead_letter, summaries
 from streams.engine.outbox import OUTBOX, row_key, staged_row
 from streams.engine.parts import Part
 from streams.engine.staged import StagedTable
@@ -21,14 +20,8 @@ OVERHEAD = 512
 """Bytes that a record's headers and framing may take besides key and value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A record to produce."""
-
-    topic: Topic
-    key: bytes
-    value: bytes | None
-    headers: Sequence[Header]
+Entry = tuple[bytes, bytes | None, Sequence[Header]]
+"""Key, value and headers of a record to produce."""
 
 
 class Turn:
@@ -51,12 +44,12 @@ class Turn:
         self.now = now
         self.sequence = sequence
         self.record_limit = record_limit
-        self.sent: list[Sent] = []
+        self.sent: dict[str, list[Entry]] = {}
         self.offsets: dict[str, int] = {}
         self.views: dict[str, StagedTable] = {}
         self._tables = tables
         self._parts = parts
-        self._savepoint = (0, sequence)
+        self._savepoint: tuple[dict[str, int], int] = ({}, sequence)
 
     def table(self, table: Table) -> StagedTable:
         """Return the view of a table."""
@@ -74,7 +67,10 @@ class Turn:
         size = len(key) + (len(value) if value is not None else 0) + OVERHEAD
         if size > self.record_limit:
             raise RecordTooLarge(f"{topic.name}: a record of {size} bytes, more than {self.record_limit}")
-        self.sent.append(Sent(topic, key, value, headers))
+        entries = self.sent.get(topic.name)
+        if entries is None:
+            entries = self.sent[topic.name] = []
+        entries.append((key, value, headers))
 
     def effect(self, effect: Effect) -> None:
         """Stage a call to a destination; an id that waits in the outbox already is the same effect."""
@@ -89,34 +85,43 @@ class Turn:
         for view in self.views.values():
             if view.touched:
                 view.keep(self.record_limit - OVERHEAD)
-        self._savepoint = (len(self.sent), self.sequence)
+        self._save()
+
+    def _save(self) -> None:
+        self._savepoint = ({topic: len(entries) for topic, entries in self.sent.items()}, self.sequence)
 
     def drop(self) -> None:
         """Undo everything since the last `keep()`."""
         for view in self.views.values():
             view.drop()
-        sent, self.sequence = self._savepoint
-        del self.sent[sent:]
+        lengths, self.sequence = self._savepoint
+        for topic, entries in self.sent.items():
+            del entries[lengths.get(topic, 0) :]
 
-    def settle(self, agent: str, batch: Batch) -> None:
+    def settle(self, agent: str, batch: Batch, spans: Spans) -> None:
         """Write the fates of a batch, and the dead letters that the agent asked for."""
         for record, fate, name, reason in batch.not_counted:
             if fate == "dead" and name is None:
                 self.bury(agent, batch, record, reason or "unspecified")
-        for key, value in summaries(agent, batch, self.now):
-            self.sent.append(Sent(EVENT_FATES, key, value, ()))
+        for key, value in summaries(agent, batch, spans, self.now):
+            self._record(EVENT_FATES, key, value)
 
     def bury(self, step: str, batch: Batch, record: Record, reason: str, detail: str | None = None) -> None:
         """Write a dead letter."""
         # Base64 takes four bytes for three, and the letter has to fit where the original did not.
         limit = min(VALUE_LIMIT, max(0, (self.record_limit - 32_768) * 3 // 4 - len(record.key)))
         key, value = dead_letter(step, batch, record, reason=reason, now=self.now, detail=detail, limit=limit)
-        self.sent.append(Sent(DEAD_LETTERS, key, value, ()))
+        self._record(DEAD_LETTERS, key, value)
+
+    def _record(self, topic: Topic, key: bytes, value: bytes) -> None:
+        """Stage what no later step that fails may take back; called between steps only."""
+        self.sent.setdefault(topic.name, []).append((key, value, ()))
+        self._save()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to commit."""
-        return not (self.offsets or self.sent or any(view.writes for view in self.views.values()))
+        return not (self.offsets or any(self.sent.values()) or any(view.writes for view in self.views.values()))
 
     def changelogs(self) -> dict[str, dict[str, bytes | None]]:
         """Return what is written to each table, by table name."""

@@ -1,0 +1,255 @@
+# ruff: noqa: T201  a command that prints what it found
+"""Chaos: worker processes are killed, frozen and restarted while events flow; afterwards everything must be exact.
+
+    python -m tests.crash.engine.chaos --seed 7 --kills 20 --events 200000
+
+Prints its seed and `lost=0 doubled=0`; exit code 1 when anything is wrong.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from schemas import topics
+from tests.crash.engine.ledger import PARTITIONS, Findings, Load, committed, table, verify
+
+ROOT = Path(__file__).parents[3]
+SESSION_S = 6.0
+DRAIN_S = 90.0
+
+
+class Herd:
+    """The worker processes, restarted as soon as they die."""
+
+    def __init__(self, bootstrap: str, prefix: str, folder: Path, args: argparse.Namespace) -> None:
+        self._common = ["--bootstrap", bootstrap, "--prefix", prefix, "--folder", str(folder)]
+        self._folder = folder
+        self._args = args
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._starts = 0
+        self.exits: list[int] = []
+        self.wild = True
+
+    def start(self, instance: str) -> None:
+        """Start a worker."""
+        self._starts += 1
+        seed = str(self._args.seed * 1000 + self._starts)
+        command = [sys.executable, "-m", "tests.crash.engine.shop_worker", *self._common, "--instance", instance]
+        command += ["--standby", str(self._args.standby), "--seed", seed]
+        if self.wild:
+            command += ["--fault", "0.01", "--self-kill", str(self._args.self_kill)]
+            if self._starts == 1:
+                command.append("--kill-first")
+        with (self._folder / f"log-{instance}").open("ab") as log:
+            self._running[instance] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+
+    def mind(self) -> None:
+        """Restart what has died."""
+        for instance, process in list(self._running.items()):
+            code = process.poll()
+            if code is not None:
+                self.exits.append(code)
+                self.start(instance)
+
+    def signal(self, instance: str, number: int) -> None:
+        """Send a signal to a worker, if it lives."""
+        if self._running[instance].poll() is None:
+            self._running[instance].send_signal(number)
+
+    @property
+    def instances(self) -> list[str]:
+        """The workers."""
+        return sorted(self._running)
+
+    def stop(self) -> None:
+        """Stop all."""
+        for process in self._running.values():
+            if process.poll() is None:
+                process.terminate()
+        for process in self._running.values():
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+async def put(options: dict[str, Any], prefix: str, load: Load, seconds: float) -> None:
+    """Put the load in, spread over the time."""
+    producer = AIOKafkaProducer(**options, enable_idempotence=True, linger_ms=5, max_batch_size=1 << 18)
+    await producer.start()
+    started = time.monotonic()
+    topic = prefix + topics.PIXEL_EVENTS.name
+    for sent, (shard, key, value) in enumerate(load.records(), 1):
+        await producer.send(topic, key=key, value=value, partition=shard)
+        if sent % 200 == 0:
+            ahead = sent / (load.events * 1.06) * seconds - (time.monotonic() - started)
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+    await producer.stop()
+
+
+async def disturb(herd: Herd, kills: int, freezes: int, chance: random.Random, seconds: float) -> None:
+    """Kill, freeze and restart workers at random until all of it is done."""
+    acts = ["kill"] * kills + ["freeze"] * freezes + ["term"] * max(1, kills // 8)
+    chance.shuffle(acts)
+    for act in acts:
+        pause = chance.uniform(0.3, 1.7) * seconds / len(acts)
+        until = time.monotonic() + pause
+        while time.monotonic() < until:
+            herd.mind()
+            await asyncio.sleep(0.1)
+        victim = chance.choice(herd.instances)
+        if act == "kill":
+            herd.signal(victim, signal.SIGKILL)
+        elif act == "term":
+            herd.signal(victim, signal.SIGTERM)
+        else:
+            herd.signal(victim, signal.SIGSTOP)
+            await asyncio.sleep(SESSION_S + chance.uniform(1, 3))
+            herd.signal(victim, signal.SIGCONT)
+        herd.mind()
+
+
+async def drained(options: dict[str, Any], prefix: str, herd: Herd) -> bool:
+    """Wait until every input is consumed to its end and the outbox is empty."""
+    admin = AIOKafkaAdminClient(**options)
+    await admin.start()
+    quiet, until = 0, time.monotonic() + DRAIN_S
+    names = [prefix + topic.name for topic in (topics.PIXEL_EVENTS, topics.TRACKING_EVENTS, topics.EFFECTS_OUTCOMES)]
+    try:
+        while quiet < 3 and time.monotonic() < until:
+            herd.mind()
+            await asyncio.sleep(0.5)
+            offsets = await admin.list_consumer_group_offsets(prefix + "streams")
+            done = {(tp.topic, tp.partition): meta.offset for tp, meta in offsets.items()}
+            ends = await _ends(options, names)
+            behind = sum(end - max(done.get(part, 0), 0) for part, end in ends.items())
+            # Every transaction leaves a marker behind its records, which is consumed without being committed.
+            caught = all(end - max(done.get(part, 0), 0) <= 40 for part, end in ends.items())
+            quiet = quiet + 1 if caught and not await table(options, prefix, "engine.outbox") else 0
+    finally:
+        await admin.close()
+    if quiet < 3:
+        print(f"not drained: {behind} behind")
+    return quiet >= 3
+
+
+async def _ends(options: dict[str, Any], names: list[str]) -> dict[tuple[str, int], int]:
+    consumer = AIOKafkaConsumer(**options, isolation_level="read_committed")
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(name, n) for name in names for n in range(PARTITIONS)])
+    finally:
+        await consumer.stop()
+    return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+
+async def compare_tables(options: dict[str, Any], prefix: str, folder: Path, herd: Herd, found: Findings) -> None:
+    """Compare the workers' tables, in memory and on disk, with their changelogs."""
+    for instance in herd.instances:
+        herd.signal(instance, signal.SIGUSR1)
+    until = time.monotonic() + 20
+    files = [folder / f"tables-{instance}.json" for instance in herd.instances]
+    while not all(file.exists() for file in files) and time.monotonic() < until:  # noqa: ASYNC110  other processes
+        await asyncio.sleep(0.1)
+    held: dict[str, list[Any]] = {}
+    for file in files:
+        held.update(json.loads(file.read_text()))
+    for name in ("chaos.seen", "chaos.counts", "chaos.told"):
+        rows = await _by_shard(options, prefix, name)
+        for number in range(PARTITIONS):
+            expected = sorted(rows.get(number, {}).items())
+            digest = hashlib.sha256(repr(expected).encode()).hexdigest()
+            found.expect(f"table {name} of shard {number}", held.get(f"{name}/{number}"), [len(expected), digest])
+
+
+async def _by_shard(options: dict[str, Any], prefix: str, name: str) -> dict[int, dict[str, bytes]]:
+    rows: dict[int, dict[str, bytes]] = {}
+    async for record in committed(options, f"{prefix}streams.{name}-changelog"):
+        mine = rows.setdefault(record.partition, {})
+        if record.value is None:
+            mine.pop(record.key.decode(), None)
+        else:
+            mine[record.key.decode()] = record.value
+    return rows
+
+
+async def chaos(bootstrap: str, args: argparse.Namespace) -> Findings:
+    """Run it all."""
+    options = {"bootstrap_servers": bootstrap}
+    prefix = f"chaos-{args.seed}-{os.getpid()}-"
+    chance = random.Random(args.seed)
+    admin = AIOKafkaAdminClient(**options)
+    await admin.start()
+    names = [prefix + topic.name for topic in topics.TOPICS]
+    await admin.create_topics([NewTopic(name, PARTITIONS, args.replication) for name in names])
+    await admin.close()
+    load = Load(args.events, args.keys, args.seed)
+    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    herd = Herd(bootstrap, prefix, folder, args)
+    what = f"events={args.events} kills={args.kills} freezes={args.freezes}"
+    print(f"seed={args.seed} {what} prefix={prefix} logs={folder}", flush=True)
+    started = time.monotonic()
+    try:
+        for number in range(args.workers):
+            herd.start(f"w{number}")
+        await asyncio.gather(
+            put(options, prefix, load, args.seconds),
+            disturb(herd, args.kills, args.freezes, chance, args.seconds),
+        )
+        herd.wild = False
+        for instance in herd.instances:
+            herd.signal(instance, signal.SIGKILL)
+        done = await drained(options, prefix, herd)
+        found = Findings()
+        calls = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+        found = await verify(options, prefix, load, calls)
+        found.expect("drained", done, expected=True)
+        await compare_tables(options, prefix, folder, herd, found)
+    finally:
+        herd.stop()
+    deaths = (folder / "deaths").read_text().splitlines() if (folder / "deaths").exists() else []
+    print(f"put={load.put} ids={len(load.ids)} exits={len(herd.exits)} codes={sorted(set(herd.exits))} "
+          f"self-kills={len(deaths)} points={sorted({line.split('+')[0].split(' ')[0] for line in deaths})} "
+          f"seconds={time.monotonic() - started:.0f}")  # fmt: skip
+    for wrong in found.wrong:
+        print("WRONG", wrong[:400])
+    print(f"lost={found.lost} doubled={found.doubled}", flush=True)
+    return found
+
+
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--keys", type=int, default=5_000)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--freezes", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--standby", type=int, default=0)
+    parser.add_argument("--replication", type=int, default=1)
+    parser.add_argument("--self-kill", type=float, default=0.001)
+    parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--bootstrap")
+    return parser.parse_args(given)
+
+
+if __name__ == "__main__":
+    arguments_given = arguments()
+    outcome = asyncio.run(chaos(arguments_given.bootstrap, arguments_given))
+    sys.exit(1 if outcome.lost or outcome.doubled or outcome.wrong else 0)
