@@ -145,6 +145,12 @@ class Engine:
         shard = self.shards.get(number)
         return shard is not None and shard.wants(self._topics[topic].name)
 
+    def wanted_in(self) -> float | None:
+        """Return the seconds until a partition that is not wanted now may be; None when all are. From any thread."""
+        now = monotonic()
+        waits = [shard.wants_in(now) for shard in tuple(self.shards.values())]
+        return min((wait for wait in waits if wait is not None), default=None)
+
     def deliver(self, topic: str, number: int, records: list[Record], first: int, position: int) -> None:
         """Hand a fetched batch to its shard; for a shard that has gone it is dropped: it is not committed."""
         shard = self.shards.get(number)

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import Fetcher
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.engine.agent import Record
@@ -14,6 +15,41 @@ from streams.engine.agent import Record
 CAUGHT_UP = 500
 """A fetch with fewer records was the end of the partition: it is paused until it is wanted again, so that the next
 fetch brings what has arrived meanwhile instead of what was prefetched."""
+
+
+LONGEST_POLL_MS = 20
+"""Of a fetch that leaves a partition out: its turn may end earlier than is known."""
+UNKNOWN_POLL_MS = 2
+"""A partition is on its way between the threads."""
+
+
+class PromptFetcher(Fetcher):
+    """aiokafka's fetcher, asking before each fetch how long it may wait, and never asleep beside an idle broker.
+
+    One fetch is under way per broker: a long one delays every partition that is not part of it.
+
+    aiokafka notes in `_in_flight` which brokers have a fetch under way, and strikes one off in a done-callback. When
+    something else wakes its routine in the same turn of the loop, that comes too late: the broker still counts as
+    busy, nothing is fetched, and the routine sleeps for its 200 ms. Seen at 2,000 events/s: every tenth batch late.
+    """
+
+    poll_ms: Callable[[], int]
+
+    @property
+    def _fetch_max_wait_ms(self) -> int:
+        return self.poll_ms()
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        try:
+            return bool(await super()._proc_fetch_request(assignment, node_id, request))
+        finally:
+            self._in_flight.discard(node_id)
+
+    async def _update_fetch_positions(self, assignment: Any, node_id: int, tps: Any) -> Any:
+        try:
+            return await super()._update_fetch_positions(assignment, node_id, tps)
+        finally:
+            self._in_flight.discard(node_id)
 
 
 class Fetched(NamedTuple):
@@ -62,7 +98,10 @@ class FetchThread(AIOKafkaConsumerThread):
         self.positions: dict[Any, int | None] = {}
         self._freed = asyncio.Event()
         await super().on_start()
-        self._ensure_consumer()._fetcher._prefetch_backoff = 0.0
+        fetcher = self._ensure_consumer()._fetcher
+        fetcher._prefetch_backoff = 0.0
+        fetcher.__class__ = PromptFetcher  # the consumer makes its fetcher itself, and offers no other way in
+        fetcher.poll_ms = self._poll_ms
 
     def freed(self) -> None:
         """Have the fetch under way look again which partitions are wanted; from any thread."""
@@ -136,6 +175,20 @@ class FetchThread(AIOKafkaConsumerThread):
             if got and len(got) < CAUGHT_UP and not is_changelog(tp.topic):
                 state.pause()
         return out
+
+    def _poll_ms(self) -> int:
+        """Return how long the next fetch may wait: not beyond the moment when a partition it leaves out is wanted."""
+        app = self.app
+        fetcher = self._ensure_consumer()._fetcher
+        subscription = fetcher._subscriptions.subscription
+        assignment = subscription.assignment if subscription else None
+        sources = app.engine.source_topics
+        if assignment is None or not any(
+            tp in fetcher._records or assignment.state_value(tp).paused for tp in assignment.tps if tp.topic in sources
+        ):
+            return int(app.engine.settings.fetch_wait_ms)
+        soonest = app.engine.wanted_in()
+        return UNKNOWN_POLL_MS if soonest is None else max(1, min(LONGEST_POLL_MS, round(soonest * 1000)))
 
     async def _until_new(self, fetcher: Any, seconds: float) -> None:
         new = fetcher._create_fetch_waiter()

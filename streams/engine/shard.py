@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 PREPARE_S = 10.0
 """How long `NotYet.prepare` may take; the shard stands still meanwhile, the others go on."""
+SHORTEST_POLL_S = 0.003
+"""A fetch that leaves out a partition whose transaction is about to end does not wait for longer."""
 SMALLEST_RECORD = 32_768
 """Below this a broker's record limit cannot be what refuses our batches."""
 
@@ -68,7 +70,7 @@ class ShardAtWork:
         self._waiting: dict[str, Arrived] = {}
         self._claims: dict[str, asyncio.Future[None]] = {}
         self._wake = asyncio.Event()
-        self._next_start = 0.0
+        self._not_before: dict[str, float] = {}
         self._next_tick = 0.0
         self._committing = False
         self._closing = False
@@ -101,7 +103,14 @@ class ShardAtWork:
 
     def wants(self, topic: str) -> bool:
         """Whether a batch of the topic may be delivered."""
-        return self._task is not None and topic not in self._waiting
+        # A topic is fetched as late as its pause allows: the batch then holds all that has come meanwhile.
+        return self._task is not None and topic not in self._waiting and monotonic() >= self._not_before.get(topic, 0.0)
+
+    def wants_in(self, now: float) -> float | None:
+        """Return the seconds until a topic that is not wanted now may be wanted again; None when all are."""
+        waits = [max(SHORTEST_POLL_S, self._not_before.get(topic, 0.0) - now) for topic in self._waiting]
+        waits += [left for until in self._not_before.values() if (left := until - now) > 0]
+        return min(waits, default=None)
 
     def arrived(self, one: Arrived) -> None:
         """Take a fetched batch; it waits for the next turn."""
@@ -126,18 +135,14 @@ class ShardAtWork:
 
     async def _work(self) -> None:
         tick_s = self._around.settings.tick_ms / 1000
-        wait_s = self._around.settings.wait_ms / 1000
         try:
             while self.fenced_since is None and not self._closing:
                 now = monotonic()
                 if not self._wake.is_set() and now < self._next_tick:
                     await self._until_woken(self._next_tick - now)
-                pause = self._next_start - monotonic()
-                if pause > 0:
-                    await asyncio.sleep(pause)
+                await asyncio.sleep(0)  # what came in the same fetch joins the turn
                 self._wake.clear()
                 now = self.turn_since = monotonic()
-                self._next_start = now + wait_s
                 ticking = now >= self._next_tick
                 if ticking:
                     self._next_tick = now + tick_s
@@ -166,6 +171,8 @@ class ShardAtWork:
         if not (arrived or claims or ticking):
             return
         started = monotonic()
+        for one in arrived:
+            self._not_before[one.topic.name] = started + self._around.settings.wait_ms / 1000
         while True:
             turn, arrived = await self._run(arrived, claims, ticking=ticking)
             for one in arrived:  # 4
@@ -258,4 +265,12 @@ class ShardAtWork:
         if changes:
             self._around.outbox_changed(self.number, changes)  # 10
         if arrived:
+            self._free_later(took)
+
+    def _free_later(self, took: float) -> None:
+        """Have the next batches of these topics fetched when the wait since the start of this turn is over."""
+        left = self._around.settings.wait_ms / 1000 - took
+        if left > 0:
+            asyncio.get_running_loop().call_later(left, self._around.freed)
+        else:
             self._around.freed()
