@@ -1,0 +1,129 @@
+"""Who may send: business id or token to store, and what that store has chosen."""
+
+import hmac
+from base64 import b64decode
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from connectors.pixel.limits import Bucket
+from connectors.pixel.settings import CollectorSettings
+from schemas.partition import shard_of
+from schemas.stores import StoreConnection
+
+_BEARER: Final = b"bearer "
+_BASIC: Final = b"basic "
+
+
+class Directory(Protocol):
+    """What the collector needs of `connectors.kafka.stores.StoreDirectory`."""
+
+    def get(self, store: str) -> StoreConnection | None:
+        """Return a store by its name."""
+
+    def by_business(self, business_id: str) -> StoreConnection | None:
+        """Return a store by its public business id."""
+
+    def all(self) -> Any:
+        """Return every connected store."""
+
+
+class Opener(Protocol):
+    """What the collector needs of `connectors.kafka.secrets.SecretBox`."""
+
+    def unseal(self, sealed: str) -> str:
+        """Return the secret itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A store, unsealed once: what each request needs of it."""
+
+    name: str
+    partition: int
+    secret: bytes
+    country: str
+    privacy: str
+    origins: frozenset[bytes]
+    hook_secret: str
+    server_token: str
+    connection: StoreConnection
+    bucket: Bucket
+
+
+class Admission:
+    """Finds the store of a request; caches what it unsealed for as long as the store's row is the same."""
+
+    def __init__(self, directory: Directory, secrets: Opener, settings: CollectorSettings, partitions: int) -> None:
+        self._directory = directory
+        self._secrets = secrets
+        self._settings = settings
+        self._partitions = partitions
+        self._known: dict[str, Admitted] = {}
+
+    def by_business(self, business_id: str) -> Admitted | None:
+        """Return the store that a public business id names."""
+        return self._admit(self._directory.by_business(business_id))
+
+    def by_name(self, store: str) -> Admitted | None:
+        """Return a store by its name."""
+        return self._admit(self._directory.get(store))
+
+    def by_token(self, token: str) -> Admitted | None:
+        """Return the store whose back end holds this token; every token is compared, in constant time."""
+        found = None
+        for connection in self._directory.all():
+            admitted = self._admit(connection)
+            if admitted and hmac.compare_digest(admitted.server_token.encode(), token.encode()):
+                found = admitted
+        return found
+
+    def _admit(self, connection: StoreConnection | None) -> Admitted | None:
+        if connection is None:
+            return None
+        known = self._known.get(connection.store)
+        if known is not None and known.connection is connection:
+            return known
+        settings = self._settings
+        known = Admitted(
+            name=connection.store,
+            partition=shard_of(connection.store, self._partitions),
+            secret=self._secrets.unseal(connection.hash_secret).encode(),
+            country=connection.country,
+            privacy=connection.privacy,
+            origins=frozenset(origin.rstrip("/").lower().encode() for origin in connection.origins),
+            hook_secret=self._secrets.unseal(connection.hook_secret),
+            server_token=self._secrets.unseal(connection.server_token),
+            connection=connection,
+            bucket=known.bucket if known else Bucket(settings.rate, settings.burst),
+        )
+        self._known[connection.store] = known
+        return known
+
+
+def bearer(header: bytes) -> str:
+    """Return the token of an `Authorization: Bearer` header, or an empty text."""
+    return header[len(_BEARER) :].strip().decode("latin-1") if header[: len(_BEARER)].lower() == _BEARER else ""
+
+
+def holds_secret(secret: str, headers: dict[bytes, bytes], query: dict[str, str], body: bytes) -> bool:
+    """Return whether a webhook's call carries the store's `hook_secret`.
+
+    As basic auth's password, as a bearer token, in `X-Hook-Secret` or `?token=` (VTEX's triggers know headers and
+    addresses only), or as HMAC-SHA-256 of the body in a signature header (contracts/infobip CONTRACT 7; the name
+    of Infobip's header is not documented, so the usual ones are read).
+    """
+    authorization = headers.get(b"authorization", b"")
+    offered = [query.get("token", ""), headers.get(b"x-hook-secret", b"").decode("latin-1"), bearer(authorization)]
+    if authorization[: len(_BASIC)].lower() == _BASIC:
+        try:
+            offered.append(b64decode(authorization[len(_BASIC) :], validate=True).decode().partition(":")[2])
+        except ValueError:
+            return False
+    if any(hmac.compare_digest(secret.encode(), text.encode()) for text in offered if text):
+        return True
+    signature = next((headers[name] for name in _SIGNATURES if name in headers), b"").lower().removeprefix(b"sha256=")
+    expected = hmac.digest(secret.encode(), body, "sha256").hex().encode()
+    return bool(signature) and hmac.compare_digest(signature, expected)
+
+
+_SIGNATURES: Final = (b"x-hub-signature-256", b"x-infobip-signature", b"x-signature")

@@ -1,0 +1,72 @@
+"""What the collector answers: always JSON, and always with CORS headers (contracts/hellotext A2, A3.1).
+
+A page can read an error only when the answer carries `Access-Control-Allow-Origin`, and the client treats
+anything but exactly 200 with a JSON body as a failure.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+JSON_TYPE: Final = (b"content-type", b"application/json")
+# Credentials are never used, so any origin may read the answer; which origins may *send* is the store's choice.
+OPEN: Final[Headers] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"retry-after"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, ready to be sent."""
+
+    status: int
+    body: bytes
+    headers: Headers
+
+    @property
+    def failed(self) -> bool:
+        """Whether the request was refused."""
+        return self.status >= 400  # noqa: PLR2004  HTTP: 4xx and 5xx
+
+
+def answer(status: int, document: Any, *headers: tuple[bytes, bytes]) -> Answer:
+    """Return a JSON answer."""
+    body = orjson.dumps(document)
+    return Answer(status, body, (JSON_TYPE, (b"content-length", str(len(body)).encode()), *OPEN, *headers))
+
+
+def other(status: int, body: bytes, content_type: str, *headers: tuple[bytes, bytes]) -> Answer:
+    """Return an answer that is no JSON: the GET pixel's picture, `pixel.js`, metrics."""
+    length = (b"content-length", str(len(body)).encode())
+    kept = tuple(pair for pair in OPEN if pair[0] not in {name for name, _ in headers})
+    return Answer(status, body, ((b"content-type", content_type.encode()), length, *kept, *headers))
+
+
+def problem(type: str, parameter: str | None, description: str) -> dict[str, str | None]:  # noqa: A002  the wire's name
+    """Return one entry of `errors`; both `description` and `message`, as Hellotext's own pages differ (A3.1)."""
+    return {"type": type, "parameter": parameter, "description": description, "message": description}
+
+
+def refusal(
+    status: int,
+    type: str,  # noqa: A002  the wire's name
+    description: str,
+    parameter: str | None = None,
+    *headers: tuple[bytes, bytes],
+) -> Answer:
+    """Return an error answer with one entry."""
+    return answer(status, {"errors": [problem(type, parameter, description)]}, *headers)
+
+
+def busy(description: str, seconds: int = 5) -> Answer:
+    """Return 503: nothing was kept, send it again later."""
+    return refusal(503, "unavailable", description, None, (b"retry-after", str(seconds).encode()))
+
+
+RECEIVED: Final = answer(200, {"status": "received"})
+CLOSE: Final = (b"connection", b"close")

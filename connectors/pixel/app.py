@@ -1,0 +1,150 @@
+"""The collector as a raw ASGI application: routing, and nothing between it and the handlers.
+
+Every request gets exactly one answer, with CORS headers, whatever happens in its handler.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from connectors.pixel.answers import Answer, answer, busy, other, refusal
+from connectors.pixel.cors import preflight
+from connectors.pixel.health import Health
+from connectors.pixel.hooks import Hooks
+from connectors.pixel.intake import Intake
+from connectors.pixel.limits import Receive
+from connectors.pixel.metrics import Metrics
+from connectors.pixel.proxy import Proxy
+from connectors.pixel.request import Refused, Request
+from connectors.pixel.scripts import Scripts
+from connectors.pixel.settings import CollectorSettings
+from connectors.pixel.tracking import Tracking
+from connectors.pixel.wire import WireError
+
+log = structlog.get_logger()
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Handler = Callable[[Request], Awaitable[Answer]]
+
+_PUBLIC: Final = "/v1/public/"
+_NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this address.")
+
+
+class Collector:
+    """The ASGI application of one worker process."""
+
+    def __init__(
+        self,
+        settings: CollectorSettings,
+        *,
+        intake: Intake,
+        health: Health,
+        metrics: Metrics,
+        proxy: Proxy,
+        scripts: Scripts,
+    ) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._metrics = metrics
+        self._proxy = proxy
+        self._tracking = tracking = Tracking(intake, settings)
+        self._hooks = Hooks(intake)
+        self._working = 0
+        self._routes: dict[tuple[str, str], Handler] = {
+            ("POST", "/v1/track/events"): tracking.event,
+            ("POST", "/v1/track/batch"): tracking.batch,
+            ("POST", "/v1/public/acks"): tracking.acknowledgement,
+            ("POST", "/v1/public/identifications"): tracking.identification,
+            ("POST", "/v1/track/sessions"): tracking.session,
+            ("GET", "/v1/track/pixel.gif"): tracking.picture,
+        }
+        self._plain: dict[str, Callable[[], Answer]] = {
+            "/v1/pixel.js": scripts.pixel,
+            "/v1/checkout.js": scripts.checkout,
+            "/health/live": health.live,
+            "/health/ready": health.ready,
+            "/metrics": self._measured,
+        }
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        method, path = scope["method"], scope["path"]
+        if method == "OPTIONS":
+            requested = next((v for k, v in scope["headers"] if k == b"access-control-request-headers"), b"")
+            await _send(send, preflight(requested))
+            return
+        if self._working >= self._settings.concurrency:
+            reply = busy("Too many requests at once.", 1)
+        else:
+            self._working += 1
+            try:
+                reply = await self._answer(Request(scope, receive, self._settings), method, path)
+            finally:
+                self._working -= 1
+        self._metrics.requests.labels(_label(path), str(reply.status)).inc()
+        await _send(send, reply)
+
+    async def _answer(self, request: Request, method: str, path: str) -> Answer:
+        try:
+            handler = self._routes.get((method, path))
+            if handler is not None:
+                return await handler(request)
+            plain = self._plain.get(path)
+            if plain is not None and method == "GET":
+                return plain()
+            return await self._by_prefix(request, method, path)
+        except Refused as refused:
+            return refused.answer
+        except WireError as error:
+            return answer(422, {"errors": error.errors})
+        except Exception:
+            log.exception("a request failed", path=_label(path))
+            return refusal(500, "internal", "The collector failed on this request; nothing is known to be kept.")
+
+    async def _by_prefix(self, request: Request, method: str, path: str) -> Answer:
+        parts = path.split("/")[1:]
+        match method, parts:
+            case "POST", ["v1", "reports", "infobip", store]:
+                return await self._hooks.reports(request, store)
+            case "POST", ["v1", "triggers", store, resource]:
+                return await self._hooks.trigger(request, store, resource)
+            case "GET", ["v1", "public", "businesses", _]:
+                return await self._tracking.business(request)
+            case _ if path.startswith(_PUBLIC) and ".." not in parts:
+                return await self._passed_on(request)
+        return _NOT_FOUND
+
+    async def _passed_on(self, request: Request) -> Answer:
+        admitted, _ = self._intake.admit(request)
+        self._intake.charge(admitted)
+        raw_path: bytes = request.scope.get("raw_path") or request.path.encode()
+        target = raw_path.decode("latin-1").removeprefix("/v1")
+        if request.scope["query_string"]:
+            target += "?" + request.scope["query_string"].decode("latin-1")
+        body = await request.body()
+        return await self._proxy.pass_on(
+            admitted.connection.hellotext.url, target, request.method, request.headers, body
+        )
+
+    def _measured(self) -> Answer:
+        return other(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)
+
+
+async def _send(send: Send, reply: Answer) -> None:
+    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+_LABELS: Final = {
+    "reports": "/v1/reports", "triggers": "/v1/triggers", "public": "/v1/public", "track": "/v1/track",
+}  # fmt: skip
+
+
+def _label(path: str) -> str:
+    """A path's place in the metrics and logs: never the path itself, which anybody may choose."""
+    parts = path.split("/", 3)
+    return _LABELS.get(parts[2], "other") if len(parts) > 2 and parts[1] == "v1" else "other"  # noqa: PLR2004  /v1/<name>

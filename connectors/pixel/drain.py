@@ -1,0 +1,84 @@
+"""Sends what waits in the spool on to Kafka, oldest first, beside live traffic."""
+
+import asyncio
+import time
+from itertools import groupby
+from typing import Final
+
+import structlog
+
+from connectors.pixel.metrics import Metrics
+from connectors.pixel.producer import Outlet
+from connectors.pixel.spool import Placed, Spool, unpack
+
+log = structlog.get_logger()
+
+_AT_ONCE: Final = 500
+_PATIENCE: Final = 15.0  # longer than a broker's restart; live records do not wait for it
+_PAUSE: Final = 0.5
+_ADOPT_EVERY: Final = 10.0
+_IDLE_PROBE: Final = 3.0
+
+
+class Drainer:
+    """One per process; also asks the broker now and then, so that readiness holds for an idle collector."""
+
+    def __init__(self, outlet: Outlet, spool: Spool, metrics: Metrics) -> None:
+        self._outlet = outlet
+        self._spool = spool
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Drain for ever."""
+        adopted = time.monotonic()
+        while True:
+            self._metrics.spool_bytes.set(self._spool.size)
+            if time.monotonic() - adopted > _ADOPT_EVERY:
+                adopted = time.monotonic()
+                self._spool.adopt()
+            if not self._spool.empty and await self.drain_one():
+                continue
+            if time.monotonic() - self._outlet.last_ack > _IDLE_PROBE and await self._outlet.probe():
+                self._outlet.back()
+            await asyncio.sleep(_PAUSE)
+
+    async def drain_one(self) -> bool:
+        """Send the oldest segment on; returns whether Kafka has acknowledged it."""
+        segment = await self._spool.oldest()
+        if segment is None:
+            return False
+        try:
+            raw = await asyncio.to_thread(segment.read_bytes)
+        except OSError as error:
+            log.exception(
+                "a segment of the spool cannot be read: it stays where it is", file=segment.name, error=str(error)
+            )
+            return False
+        records = list(unpack(raw))
+        # Sorted by lane, each in its own order: a batch goes to one partition.
+        records.sort(key=_lane)
+        for _, lane in groupby(records, key=_lane):
+            waiting = list(lane)
+            for start in range(0, len(waiting), _AT_ONCE):
+                if not await self._outlet.send(waiting[start : start + _AT_ONCE], _PATIENCE):
+                    return False
+                await asyncio.sleep(0)
+        self._spool.remove(segment)
+        self._metrics.drained.inc(len(records))
+        return True
+
+    async def finish(self, seconds: float) -> None:
+        """Drain what can be drained before the process ends; the rest waits for the next one."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._spool.empty and await self.drain_one():
+                    pass
+        except TimeoutError:
+            pass
+        if not self._spool.empty:
+            log.warning("events wait in the spool for the next start", bytes=self._spool.size)
+
+
+def _lane(placed: Placed) -> tuple[bool, str, int]:
+    # Identifications first: an event without its identification could never be joined (records.seal).
+    return placed.record.event, placed.record.topic, placed.partition

@@ -1,0 +1,113 @@
+"""Bounds: how fast a store may send, how much a body may hold, how slowly it may come."""
+
+import asyncio
+import time
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+class TooLargeError(ValueError):
+    """The body passes the limit, as sent or unpacked."""
+
+
+class TooSlowError(ValueError):
+    """The body did not come in time."""
+
+
+class GoneError(ConnectionError):
+    """The sender hung up before its body was whole."""
+
+
+class BadEncodingError(ValueError):
+    """The body is not what `Content-Encoding` says."""
+
+
+class Bucket:
+    """A token bucket: `rate` a second, `burst` at once."""
+
+    __slots__ = ("_at", "_burst", "_rate", "_tokens")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._at = time.monotonic()
+
+    def take(self, count: int = 1) -> float:
+        """Take tokens and return 0, or take none and return the seconds until there are enough."""
+        now = time.monotonic()
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens >= count:
+            self._tokens -= count
+            return 0.0
+        return (min(count, self._burst) - self._tokens) / self._rate
+
+
+async def read_body(receive: Receive, declared: bytes | None, limit: int, seconds: float) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        TooLargeError: when it is, or says that it is, larger than `limit`.
+        TooSlowError: when it was not whole within `seconds`.
+        GoneError: when the sender hung up.
+    """
+    if declared is not None and declared.isdigit() and int(declared) > limit:
+        raise TooLargeError(f"the body has {int(declared)} bytes, the limit is {limit}")
+    message = await _next(receive, seconds) if declared is None or declared != b"0" else await receive()
+    body = _part(message)
+    if not message.get("more_body"):
+        if len(body) > limit:
+            raise TooLargeError(f"the body has more than {limit} bytes")
+        return body
+    parts, size = [body], len(body)
+    deadline = time.monotonic() + seconds
+    while message.get("more_body"):
+        message = await _next(receive, deadline - time.monotonic())
+        parts.append(_part(message))
+        size += len(parts[-1])
+        if size > limit:
+            raise TooLargeError(f"the body has more than {limit} bytes")
+    return b"".join(parts)
+
+
+def unpack_body(body: bytes, encoding: bytes, limit: int) -> bytes:
+    """Return a body without its `Content-Encoding` (gzip, deflate or identity), never more than `limit` bytes.
+
+    Raises:
+        TooLargeError: when it unpacks to more.
+        BadEncodingError: when the encoding is unknown or the bytes are broken.
+    """
+    name = encoding.strip().lower()
+    if name in {b"", b"identity"}:
+        return body
+    if name not in {b"gzip", b"x-gzip", b"deflate"}:
+        raise BadEncodingError("content-encoding is not gzip, deflate or identity")
+    unpacker = zlib.decompressobj(47)  # 15 bits of window, plus 32: gzip or zlib by its head
+    try:
+        plain = unpacker.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise BadEncodingError("the body is not the gzip or deflate that content-encoding says") from error
+    if len(plain) > limit:
+        raise TooLargeError(f"the body unpacks to more than {limit} bytes")
+    if not unpacker.eof:
+        raise BadEncodingError("the compressed body is cut")
+    return plain
+
+
+async def _next(receive: Receive, seconds: float) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(seconds):
+            return await receive()
+    except TimeoutError:
+        raise TooSlowError(f"the body did not come within {seconds:.0f} s") from None
+
+
+def _part(message: dict[str, Any]) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise GoneError("the sender hung up")
+    body: bytes = message.get("body", b"")
+    return body

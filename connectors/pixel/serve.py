@@ -1,0 +1,208 @@
+"""One worker process of the collector: sockets, uvicorn, Kafka, spool; from start to a drained stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Final
+
+import httptools
+import structlog
+import uvicorn
+from aiokafka.errors import KafkaError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.secrets import SecretBox
+from connectors.kafka.stores import StoreDirectory
+from connectors.pixel.admission import Admission
+from connectors.pixel.answers import Answer, refusal
+from connectors.pixel.app import Collector
+from connectors.pixel.drain import Drainer
+from connectors.pixel.health import Health
+from connectors.pixel.intake import Intake
+from connectors.pixel.metrics import Metrics
+from connectors.pixel.producer import Outlet
+from connectors.pixel.proxy import Proxy
+from connectors.pixel.scripts import Scripts
+from connectors.pixel.settings import CollectorSettings
+from connectors.pixel.spool import Spool
+from schemas import topics
+
+log = structlog.get_logger()
+
+Ready = Callable[[str], None]
+_RETRY: Final = 0.5
+
+
+async def run_collector(
+    connection: KafkaConnection,
+    secrets: SecretBox,
+    settings: CollectorSettings,
+    *,
+    ready: Ready,
+    stop: asyncio.Event,
+) -> None:
+    """Serve until `stop` is set, then drain.
+
+    The port is bound and `ready` called at once, with `http://host:port`; while Kafka cannot be reached and the stores
+    are unknown, requests get 503 with `Retry-After`, and `/health/ready` says why.
+
+    Args:
+        connection: how to reach Kafka.
+        secrets: opens the stores' sealed secrets.
+        settings: limits and places.
+        ready: told the address bound.
+        stop: ends the collector: no new connections, answers to what came, the spool drained as far as possible.
+    """
+    metrics = Metrics()
+    listener = bind(settings)
+    spool = Spool(settings.spool, limit=settings.spool_limit, segment_size=settings.segment_size)
+    outlet = Outlet(connection, spool, metrics, ack_timeout=settings.ack_timeout)
+    drainer = Drainer(outlet, spool, metrics)
+    health = Health(outlet, spool, spool_limit=settings.spool_limit, ready_after=settings.ready_after)
+    intake = Intake(outlet, metrics)
+    proxy = Proxy(settings)
+    app = Collector(settings, intake=intake, health=health, metrics=metrics, proxy=proxy, scripts=Scripts())
+    server = _server(app, settings)
+    await outlet.start()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    helpers = [
+        asyncio.create_task(drainer.run()),
+        asyncio.create_task(_open_doors(connection, secrets, settings, intake, outlet)),
+    ]
+    try:
+        host, port = listener.getsockname()[:2]
+        ready(f"http://{host}:{port}")
+        await _first_of(stop.wait(), serving, helpers)
+    finally:
+        health.stopping = True
+        server.should_exit = True
+        await asyncio.wait([serving])
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.gather(*helpers, return_exceptions=True)
+        await drainer.finish(settings.drain_timeout)
+        await outlet.stop()
+        await proxy.close()
+        spool.close()
+
+
+async def _first_of(stopped: Awaitable[Any], serving: asyncio.Task[None], helpers: list[asyncio.Task[None]]) -> None:
+    waiting = asyncio.ensure_future(stopped)
+    done, _ = await asyncio.wait([waiting, serving, *helpers], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    for task in done:
+        if task is not waiting:
+            await task  # its failure is the collector's
+
+
+async def _open_doors(
+    connection: KafkaConnection, secrets: SecretBox, settings: CollectorSettings, intake: Intake, outlet: Outlet
+) -> None:
+    """Read the stores and the number of partitions, as soon as Kafka is there; then follow the stores."""
+    while True:
+        try:
+            partitions = await outlet.partitions(topics.PIXEL_EVENTS.name)
+            async with StoreDirectory(connection) as directory:
+                intake.admission = Admission(directory, secrets, settings, partitions)
+                log.info("the collector knows the stores", stores=len(list(directory.all())), partitions=partitions)
+                await asyncio.Event().wait()
+        except (KafkaError, OSError) as error:
+            log.warning("the stores cannot be read yet, trying again", error=type(error).__name__)
+            await asyncio.sleep(_RETRY)
+
+
+def bind(settings: CollectorSettings) -> socket.socket:
+    """Return the listening socket.
+
+    Raises:
+        OSError: when the address is taken or not ours; says what to do.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if settings.reuse_port:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        message = (
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; set COLLECTOR_PORT to a free port"
+        )
+        raise OSError(error.errno, message) from error
+    listener.setblocking(False)  # noqa: FBT003  the socket API
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the front door."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: Collector, settings: CollectorSettings) -> _Server:
+    protocol = type("Protocol", (_Protocol,), {"head_timeout": settings.read_timeout})
+    return _Server(
+        uvicorn.Config(
+            app,
+            http=protocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=int(settings.read_timeout) + 5,
+            backlog=4096,
+        )
+    )
+
+
+class _Protocol(HttpToolsProtocol):
+    """Closes connections whose head does not come, and answers broken HTTP as JSON."""
+
+    head_timeout = 10.0
+    _head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._watch()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._unwatch()
+        try:
+            super().on_headers_complete()
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
+            raise httptools.HttpParserError(str(error)) from error
+
+    def send_400_response(self, msg: str) -> None:
+        reply = refusal(400, "invalid", msg, None, (b"connection", b"close"))
+        self.transport.write(_raw(reply))
+        self.transport.close()
+
+    def _watch(self) -> None:
+        self._unwatch()
+        self._head = self.loop.call_later(self.head_timeout, self.transport.close)
+
+    def _unwatch(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
+
+
+def _raw(reply: Answer) -> bytes:
+    head = b"HTTP/1.1 %d Bad Request\r\n" % reply.status
+    return head + b"".join(b"%s: %s\r\n" % pair for pair in reply.headers) + b"\r\n" + reply.body

@@ -1,0 +1,246 @@
+"""The fsynced spool: where accepted events wait while Kafka is away (DESIGN section 3.1).
+
+Frames `length, crc32, topic, partition, key, value` in segment files, mode 0600. `append` returns after fsync, and
+one fsync serves everything that came meanwhile. A torn last frame was never answered, so it is left out in silence.
+Each process owns a folder under a lock that dies with it; another adopts what a dead one left.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from connectors.pixel.records import Record
+
+_HEAD: Final = struct.Struct("<II")  # length of the payload, crc32 of the payload
+_PARTS: Final = struct.Struct("<iBBHI")  # partition, event, length of topic, of key, of value
+_SUFFIX: Final = ".spool"
+_LOCK: Final = "lock"
+
+
+class SpoolFullError(RuntimeError):
+    """The spool's bound or the disk is reached: nothing was kept."""
+
+
+class Placed(NamedTuple):
+    """A record and the partition it belongs to."""
+
+    record: Record
+    partition: int
+
+
+def pack(placed: Placed) -> bytes:
+    """Return the frame of a record."""
+    record = placed.record
+    topic = record.topic.encode()
+    payload = b"".join(
+        (
+            _PARTS.pack(placed.partition, record.event, len(topic), len(record.key), len(record.value)),
+            topic,
+            record.key,
+            record.value,
+        )
+    )
+    return _HEAD.pack(len(payload), crc32(payload)) + payload
+
+
+def unpack(raw: bytes) -> Iterator[Placed]:
+    """Yield the records of a segment, up to its end or its first torn or damaged frame."""
+    at = 0
+    while at + _HEAD.size <= len(raw):
+        length, checksum = _HEAD.unpack_from(raw, at)
+        payload = raw[at + _HEAD.size : at + _HEAD.size + length]
+        if len(payload) < max(length, _PARTS.size) or crc32(payload) != checksum:
+            return
+        partition, event, topic_end, key_length, _ = _PARTS.unpack_from(payload)
+        topic_end += _PARTS.size
+        key_end = topic_end + key_length
+        topic = payload[_PARTS.size : topic_end].decode()
+        yield Placed(Record(topic, payload[topic_end:key_end], payload[key_end:], bool(event)), partition)
+        at += _HEAD.size + length
+
+
+@dataclass(slots=True)
+class _Waiting:
+    frames: list[bytes] = field(default_factory=list)
+    done: asyncio.Future[None] | None = None
+
+
+class Spool:
+    """One process's spool: appended to by requests, drained oldest first by `drain.Drainer`."""
+
+    def __init__(self, folder: Path, *, limit: int, segment_size: int) -> None:
+        """Take a folder of its own inside `folder`, and adopt what dead processes left there."""
+        self._root = folder
+        self._limit = limit
+        self._segment_size = segment_size
+        self._waiting = _Waiting()
+        self._writing: asyncio.Task[None] | None = None
+        self._file: int | None = None
+        self._written = 0
+        self._last_name = 0
+        self._sizes: dict[Path, int] = {}
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = f"{time.time_ns():020d}-{os.getpid()}"
+        # Locked before it gets its name: a folder without a lock is a dead process's.
+        unborn = folder / f".{name}"
+        unborn.mkdir(mode=0o700)
+        self._lock = _lock(unborn / _LOCK)
+        self._folder = unborn.rename(folder / name)
+        self.adopt()
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait for Kafka."""
+        return sum(self._sizes.values())
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._sizes
+
+    async def append(self, records: list[Placed]) -> None:
+        """Keep records; returns once they are on the disk.
+
+        Raises:
+            SpoolFullError: when they would pass the bound, or the disk is full; nothing of them is kept then.
+        """
+        waiting = self._waiting
+        waiting.frames.extend(map(pack, records))
+        if waiting.done is None:
+            waiting.done = asyncio.get_running_loop().create_future()
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+        # Shielded: others wait for the same fsync.
+        await asyncio.shield(waiting.done)
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting.done is not None:
+                group, self._waiting = self._waiting, _Waiting()
+                assert group.done is not None  # noqa: S101  for the type checker: set with its first frame
+                await self._write_group(b"".join(group.frames), group.done)
+        finally:
+            self._writing = None
+
+    async def _write_group(self, data: bytes, done: asyncio.Future[None]) -> None:
+        if self.size + len(data) > self._limit:
+            done.set_exception(SpoolFullError(f"the spool holds {self.size} of {self._limit} bytes"))
+        else:
+            try:
+                await asyncio.to_thread(self._write, data)
+            except OSError as error:
+                done.set_exception(SpoolFullError(f"the spool cannot be written: {error.strerror}"))
+            else:
+                self._sizes[self._active()] = self._written
+                done.set_result(None)
+        # Nobody may be waiting any more.
+        done.exception()
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._open()
+        assert self._file is not None  # noqa: S101  for the type checker
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file, view) :]
+            os.fsync(self._file)
+        except OSError:
+            # Half a frame must not stand before the next one.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._written)
+                os.lseek(self._file, self._written, os.SEEK_SET)
+            raise
+        self._written += len(data)
+        if self._written >= self._segment_size:
+            self._close_segment()
+
+    def _open(self) -> None:
+        self._last_name = max(self._last_name + 1, time.time_ns())
+        path = self._active()
+        self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        self._written = 0
+        _sync_folder(self._folder)
+
+    def _active(self) -> Path:
+        return self._folder / f"{self._last_name:020d}{_SUFFIX}"
+
+    def _close_segment(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    async def oldest(self) -> Path | None:
+        """Return the oldest segment, closed for writing, or None when nothing waits."""
+        if not self._sizes:
+            return None
+        path = min(self._sizes, key=lambda segment: segment.name)
+        if self._file is not None and path == self._active():
+            # Between two groups: a write in the thread must not lose its file.
+            while self._writing is not None:
+                await asyncio.wait([self._writing])
+            self._close_segment()
+        return path
+
+    def remove(self, segment: Path) -> None:
+        """Forget a segment whose records Kafka has acknowledged."""
+        segment.unlink(missing_ok=True)
+        self._sizes.pop(segment, None)
+
+    def adopt(self) -> int:
+        """Take over the segments of processes that are gone; returns how many."""
+        adopted = 0
+        for folder in sorted(self._root.iterdir()):
+            if folder == self._folder or folder.name.startswith(".") or not folder.is_dir():
+                continue
+            try:
+                lock = _lock(folder / _LOCK)
+            except OSError:
+                continue  # its process lives, or somebody else was faster
+            with contextlib.suppress(OSError):
+                for segment in sorted(folder.glob(f"*{_SUFFIX}")):
+                    target = self._folder / segment.name
+                    size = segment.stat().st_size
+                    segment.rename(target)
+                    self._sizes[target] = size
+                    adopted += 1
+                (folder / _LOCK).unlink(missing_ok=True)
+                folder.rmdir()
+            os.close(lock)
+        return adopted
+
+    def close(self) -> None:
+        """Close the files; what still waits stays for the next process."""
+        self._close_segment()
+        if not self._sizes:
+            with contextlib.suppress(OSError):
+                (self._folder / _LOCK).unlink(missing_ok=True)
+                self._folder.rmdir()
+        os.close(self._lock)
+
+
+def _lock(path: Path) -> int:
+    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file survives a power cut only once its folder's entry does."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,277 @@
+"""From any body shape of any client version to what it tells (contracts/hellotext A3, A6). Pure.
+
+Nothing is kept here and nothing is trusted: what the reader does not know stays in `parameters`, so that no
+client's extra keys are lost; what breaks the contract (no action, a currency without an amount, an unreadable
+`tracked_at`) raises `WireError`, whose entries go into the 422 answer.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
+
+from connectors.pixel.answers import problem
+from schemas.clock import to_ms
+
+Kind = Literal["event", "acknowledgement", "identification"]
+Body = Mapping[str, Any]
+
+# Read into fields of their own; `headers` never belongs to the event (A3.1).
+_FIELDS: Final = frozenset((
+    "session", "user_parameters", "user", "action", "amount", "currency", "tracked_at", "object", "object_type", "url",
+    "page", "utm_params", "headers", "event_id", "consent", "kind", "business", "at",
+))  # fmt: skip
+_IDENTITY_FIELDS: Final = {
+    "user_id": "customer", "email": "email", "phone": "phone", "name": "name", "first_name": "first_name",
+    "firstName": "first_name", "last_name": "last_name", "lastName": "last_name", "document": "document",
+    "source": "source",
+}  # fmt: skip
+_ORDER_KEYS: Final = ("reference", "order", "order_id", "orderId", "order_group", "orderGroup")
+_ORDER_FORM_KEYS: Final = ("order_form", "order_form_id", "orderFormId", "orderForm")
+_NOTHING: Final = frozenset(("", "undefined", "null", "None"))
+_LONGEST: Final = 512
+_LONGEST_URL: Final = 4096
+_MS_FROM: Final = 10**11  # as seconds this is the year 5138: a number this large is milliseconds
+_LAST_SECOND: Final = 253_402_300_799  # 9999-12-31, the last instant RFC 3339 can write
+_YES: Final = frozenset(("granted", "true", "yes", "1", "accepted", "opt-in"))
+_NO: Final = frozenset(("denied", "false", "no", "0", "rejected", "opt-out"))
+_NUMBER: Final = re.compile(r"^[+-]?\d{1,18}(\.\d+)?$")
+
+
+class WireError(ValueError):
+    """The body breaks the contract; `errors` are entries of the answer."""
+
+    def __init__(self, type: str, parameter: str, description: str) -> None:  # noqa: A002  the wire's name
+        super().__init__(description)
+        self.errors = [problem(type, parameter, description)]
+
+
+@dataclass(slots=True)
+class Told:
+    """What one body tells, personal values still in it: never logged, never stored as it is."""
+
+    kind: Kind
+    action: str | None = None
+    given_id: str | None = None
+    session: str | None = None
+    page: dict[str, Any] = field(default_factory=dict)
+    utm: dict[str, Any] | None = None
+    identity: dict[str, Any] = field(default_factory=dict)
+    amount: str | None = None
+    currency: str | None = None
+    object: str | None = None
+    object_type: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    order: str | None = None
+    order_form: str | None = None
+    tracked_at: int | None = None
+    app: bool = False
+    consent: Literal["granted", "denied"] | None = None
+
+
+def read_event(body: Body, given_id: str | None = None) -> Told:
+    """Return what a body of `POST /v1/track/events` tells (A3.1).
+
+    Raises:
+        WireError: when `action` is missing, a currency stands without an amount, or a value is unreadable.
+    """
+    action = text(body.get("action"))
+    if action is None:
+        raise WireError("parameter_missing", "action", "action is missing: send a name such as page.viewed.")
+    metadata = _map(body.get("metadata"))
+    about = _map(body.get("object_parameters"))
+    amount, currency = _money(body)
+    told = Told(
+        kind="event",
+        action=action,
+        given_id=given_id or text(body.get("event_id")),
+        session=session(body.get("session")),
+        page=_page(body),
+        utm=_utm(body.get("utm_params")),
+        identity=_user(body),
+        amount=amount,
+        currency=currency,
+        object=text(body.get("object")),
+        object_type=text(body.get("object_type")),
+        parameters={key: value for key, value in body.items() if key not in _FIELDS},
+        tracked_at=instant(body.get("tracked_at")),
+        app="app_parameters" in body,
+        consent=consent(body.get("consent")),
+    )
+    if isinstance(body.get("object"), dict):
+        told.parameters["object"] = body["object"]
+    if action.startswith("order."):
+        told.order = _first(about, _ORDER_KEYS) or told.object or _first(metadata, _ORDER_KEYS)
+    told.order_form = next(filter(None, (_first(place, _ORDER_FORM_KEYS) for place in (body, about, metadata))), None)
+    if action == "checkout.started" and told.order_form is None:
+        told.order_form = text(about.get("reference")) or told.object
+    return told
+
+
+def read_acknowledgement(body: Body, given_id: str | None = None) -> Told:
+    """Return what a session acknowledgement tells (A3.2); the client ignores the answer, so nothing is refused."""
+    try:
+        at = instant(body.get("at"))
+    except WireError:
+        at = None
+    return Told(
+        kind="acknowledgement",
+        given_id=given_id or text(body.get("event_id")),
+        session=session(body.get("session")),
+        page=_page(body),
+        utm=_utm(body.get("utm_params")),
+        tracked_at=at,
+        consent=consent(body.get("consent")),
+    )
+
+
+def read_identification(body: Body, given_id: str | None = None) -> Told:
+    """Return what an identify call tells (A3.4); every field may be absent, `user_id` may be an e-mail."""
+    personal = {key: value for key, value in body.items() if key not in {"session", "event_id", "consent", "kind"}}
+    return Told(
+        kind="identification",
+        given_id=given_id or text(body.get("event_id")),
+        session=session(body.get("session")),
+        identity=_identity(personal, customer=body.get("user_id")),
+        tracked_at=instant(body.get("tracked_at")),
+        consent=consent(body.get("consent")),
+    )
+
+
+def text(value: Any, longest: int = _LONGEST) -> str | None:
+    """Return a scalar as text, or None when it says nothing (empty, or the literal `undefined`: A6)."""
+    if isinstance(value, str):
+        value = value.strip()
+        return None if value in _NOTHING else value[:longest]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+session = text
+
+
+def consent(value: Any) -> Literal["granted", "denied"] | None:
+    """Return the visitor's choice, as a word, a boolean, or per purpose (`{"analytics": true}`)."""
+    if isinstance(value, Mapping):
+        choices = [consent(choice) for choice in list(value.values())[:16]]
+        return "denied" if "denied" in choices else "granted" if "granted" in choices else None
+    word = str(value).strip().lower() if isinstance(value, (str, bool, int)) else ""
+    return "granted" if word in _YES else "denied" if word in _NO else None
+
+
+def instant(value: Any) -> int | None:
+    """Return Unix milliseconds of Unix seconds (or milliseconds, when that large) or ISO 8601; None when absent.
+
+    Raises:
+        WireError: when it is neither.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        if not _NUMBER.match(value.strip()):
+            return _iso(value.strip())
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise _unreadable()
+    seconds = value / 1000 if abs(value) >= _MS_FROM else value
+    if not 0 < seconds <= _LAST_SECOND:
+        raise _unreadable()
+    return round(seconds * 1000)
+
+
+def _iso(value: str) -> int:
+    try:
+        moment = to_ms(value)
+    except (ValueError, OverflowError) as error:
+        raise _unreadable() from error
+    if not 0 < moment <= _LAST_SECOND * 1000:
+        raise _unreadable()
+    return moment
+
+
+def _unreadable() -> WireError:
+    return WireError("parameter_invalid", "tracked_at", "tracked_at is neither Unix seconds nor ISO 8601 with a zone.")
+
+
+def _money(body: Body) -> tuple[str | None, str | None]:
+    amount, currency = body.get("amount"), text(body.get("currency"))
+    if amount is None or amount == "":
+        if currency is not None:
+            raise WireError("parameter_missing", "amount", "currency stands without amount: send both or neither.")
+        return None, None
+    try:
+        value = Decimal(str(amount).strip()) if isinstance(amount, (int, float, str)) else None
+    except InvalidOperation:
+        value = None
+    if value is None or isinstance(amount, bool) or not value.is_finite() or abs(value.adjusted()) > 18:  # noqa: PLR2004  no shop sells for 10^18
+        raise WireError("parameter_invalid", "amount", "amount is no number in major units, such as 89.90.")
+    return str(amount).strip(), currency.upper() if currency else None
+
+
+def _page(body: Body) -> dict[str, Any]:
+    page = body.get("page")
+    if isinstance(page, dict):
+        parts = {name: text(page.get(name), _LONGEST_URL) for name in ("url", "title", "path", "referrer")}
+        return {name: part for name, part in parts.items() if part}
+    # Before 2.1.5 the address stood at the top level.
+    url = text(body.get("url"), _LONGEST_URL) or (text(page, _LONGEST_URL) if isinstance(page, str) else None)
+    return {"url": url} if url else {}
+
+
+def _utm(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    utm = {name: text(value.get(name)) for name in ("source", "medium", "campaign", "term", "content")}
+    kept: dict[str, Any] = {name: part for name, part in utm.items() if part}
+    try:
+        observed = instant(value.get("observed_at"))
+    except WireError:
+        observed = None
+    if observed is not None:
+        kept["observed_at"] = observed
+    return kept or None
+
+
+def _user(body: Body) -> dict[str, Any]:
+    """`user_parameters` since 2.3.5, `user` in 2.3.0 (A3.1)."""
+    user = body.get("user_parameters")
+    if not isinstance(user, dict) or not user:
+        user = body.get("user")
+    if not isinstance(user, dict):
+        return {}
+    return _identity(user, customer=user.get("user_id", user.get("id")))
+
+
+def _identity(values: Body, customer: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for key, value in values.items():
+        name = _IDENTITY_FIELDS.get(key)
+        part = text(value)
+        if name is not None and part is not None:
+            told.setdefault(name, part)
+        elif name is None and value not in (None, ""):
+            rest[key] = value
+    if text(customer) is not None:
+        told["customer"] = text(customer)
+    if rest.get("id") == customer:
+        rest.pop("id", None)
+    if rest:
+        told["other"] = rest
+    return told
+
+
+def _first(place: Body, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        value = place.get(name)
+        if isinstance(value, dict):  # `order: {...}`, `orderForm: {...}`
+            value = value.get("reference", value.get("id"))
+        if (found := text(value)) is not None:
+            return found
+    return None
+
+
+def _map(value: Any) -> Body:
+    return value if isinstance(value, dict) else {}
