@@ -124,6 +124,15 @@ class BatchConsumer(driver.Consumer):
         if batch.generation == self.app.consumer_generation_id:
             self.app.engine.deliver(batch.topic, batch.shard, batch.records, batch.first, batch.position)
 
+    def lags(self) -> dict[tuple[str, int], int]:
+        """Return how many committed records of each input partition were not delivered yet, as far as is known."""
+        found = {}
+        for tp, position in tuple(self._thread.positions.items()):
+            if position is not None and tp.topic in self.app.engine.source_topics:
+                end = self._thread.last_stable(tp)
+                found[tp.topic, tp.partition] = max(0, (end or position) - position)
+        return found
+
     def freed(self) -> None:
         """Have the fetch under way look at what is wanted now."""
         if self._thread.started:

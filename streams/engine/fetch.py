@@ -103,6 +103,15 @@ class FetchThread(AIOKafkaConsumerThread):
         fetcher.__class__ = PromptFetcher  # the consumer makes its fetcher itself, and offers no other way in
         fetcher.poll_ms = self._poll_ms
 
+    def last_stable(self, tp: TopicPartition) -> int | None:
+        """Return the end of the partition that the last fetch told, or None; from any thread."""
+        subscription = self._ensure_consumer()._fetcher._subscriptions.subscription
+        assignment = subscription.assignment if subscription else None
+        if assignment is None or tp not in assignment.tps:
+            return None
+        end = assignment.state_value(tp).lso
+        return None if end is None else int(end)
+
     def freed(self) -> None:
         """Have the fetch under way look again which partitions are wanted; from any thread."""
         self.thread_loop.call_soon_threadsafe(self._freed.set)

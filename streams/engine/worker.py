@@ -2,6 +2,7 @@
 """A worker in the foreground: build it, run it until SIGTERM, say when it is ready."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -25,11 +26,15 @@ from streams.engine.names import StreamNames
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
 from streams.engine.transaction import EXIT_CRASHED
+from streams.engine.web import add_pages
 
 log = structlog.get_logger(__name__)
 
 CONCURRENT_TRANSACTIONS_PAUSE_S = 0.003
 """aiokafka waits 20 ms when a transaction begins while the last one's markers are being written; it takes 1 to 3."""
+
+GC_THRESHOLD = (50_000, 20, 50)
+"""A batch makes ten thousand short-lived records; Python's default would search them for cycles fourteen times."""
 
 
 class Connection(Protocol):
@@ -78,6 +83,7 @@ class Worker:
             stop: another way to stop it.
         """
         aiokafka.producer.sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_PAUSE_S
+        gc.set_threshold(*GC_THRESHOLD)
         stopping = stop or asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,18 +91,18 @@ class Worker:
         changelogs = [self.names.changelog(table) for table in self.line.tables]
         partitions = await ensure_changelogs(self.options, self.engine.source_topics, changelogs)
         app = self.app = ShardedApp(self.engine, self.options, partitions)
+        add_pages(app, self.health, self.metrics)
         await self.effects.start()
-        started = asyncio.create_task(app.start())
         watch = asyncio.create_task(self._watch(on_ready))
+        ends = [asyncio.create_task(one.wait()) for one in (stopping, app._crashed)]
+        start = asyncio.create_task(app.start())
         try:
-            crashed = asyncio.create_task(app._crashed.wait())
-            await asyncio.wait({started, crashed, asyncio.create_task(stopping.wait())},
-                               return_when=asyncio.FIRST_COMPLETED) if not started.done() else None  # fmt: skip
-            await asyncio.wait({crashed, asyncio.create_task(stopping.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if app.crash_reason is not None:
                 leave(Fatal(EXIT_CRASHED, f"the worker crashed: {app.crash_reason!r}"))
         finally:
-            watch.cancel()
+            for task in (watch, start, *ends):
+                task.cancel()
             await app.stop()
             await self.effects.stop()
         return 0
@@ -106,11 +112,21 @@ class Worker:
         while True:
             self.engine.check()
             self.health.observe()
+            self._measure()
             if not told and self.engine.live:
                 told = True
                 if on_ready is not None:
                     on_ready()
             await asyncio.sleep(0.02 if not told else 1.0)
+
+    def _measure(self) -> None:
+        app = self.app
+        if app is None or not app.consumer.started:
+            return
+        left = 0 if self.engine.live else app.tables.recovery.active_remaining_total()
+        self.metrics.restore.set(max(0, left))
+        for (topic, shard), lag in app.consumer.lags().items():
+            self.metrics.lag.labels(self.engine.source_topics[topic].name, shard).set(lag)
 
 
 def leave(error: Fatal) -> NoReturn:
