@@ -15,6 +15,7 @@ from streams.engine.agent import Agent, Record
 from streams.engine.effect import Effect
 from streams.engine.errors import NotYet
 from streams.engine.fuse import Fuses
+from streams.engine.milestones import Milestones, Unwatched
 from streams.engine.outbox import OUTBOX, effect_of, row_key
 from streams.engine.parts import memory_part
 from streams.engine.process import Patience
@@ -28,10 +29,15 @@ class MemoryShard:
 
     Args:
         agents: the agents under test; what one sends to another's input is given to it by `settle()`.
+        number: of the shard.
         now: Unix milliseconds; set `shard.now` to move the clock.
+        milestones: hears of `staged`, `committed` and `applied`; what it raises is a crash: call `restart()`.
     """
 
-    def __init__(self, agents: Iterable[Agent], *, number: int = 0, now: int = 1_800_000_000_000) -> None:
+    def __init__(
+        self, agents: Iterable[Agent], *, number: int = 0, now: int = 1_800_000_000_000,
+        milestones: Milestones | None = None,
+    ) -> None:  # fmt: skip
         self.now = now
         self.number = number
         self.sent: dict[str, list[Entry]] = defaultdict(list)
@@ -40,22 +46,25 @@ class MemoryShard:
         self._parts = {name: memory_part(table) for name, table in self._line.tables.items()}
         self._state = ShardState(number, self._line, self._parts, Fuses())
         self._changelogs: dict[str, list[Record]] = {name: [] for name in self._line.tables}
-        self._waiting: dict[str, list[Record]] = defaultdict(list)
-        self._ends: dict[str, int] = defaultdict(int)
+        self._inputs: dict[str, list[Record]] = {name: [] for name in self._line.topics}
+        self._milestones = milestones or Unwatched()
 
     def put(self, topic: Topic, key: bytes, value: bytes | None, *, timestamp: int | None = None) -> None:
         """Add a record to an input topic; `run()` has it processed."""
         stamp = self.now if timestamp is None else timestamp
-        self._waiting[topic.name].append(Record(key, value, self._ends[topic.name], stamp))
-        self._ends[topic.name] += 1
+        log = self._inputs[topic.name]
+        log.append(Record(key, value, len(log), stamp))
 
-    async def run(self, *, ticking: bool = False) -> Turn:
-        """Process what is waiting in one turn and commit it; `NotYet` is prepared for as in the worker."""
-        arrived = [
-            Arrived(self._line.topics[name], tuple(records), self.offsets[name], self._ends[name])
-            for name, records in self._waiting.items()
-            if records and name in self._line.topics
-        ]
+    async def run(self, *, ticking: bool = False, most: int = 10_000) -> Turn:
+        """Process what is waiting, at most so many records of a topic, in one turn, and commit it.
+
+        `NotYet` is prepared for as in the worker.
+        """
+        arrived = []
+        for name, log in self._inputs.items():
+            first = self.offsets[name]
+            if records := log[first : first + most]:
+                arrived.append(Arrived(self._line.topics[name], records, first, first + len(records)))
         patience = Patience()
         while True:
             try:
@@ -64,17 +73,22 @@ class MemoryShard:
                 await missing.prepare()
             else:
                 break
-        self._waiting.clear()
-        self.commit(turn)
+        self._milestones.reached("staged", self.number)
+        self._commit(turn)
         return turn
 
     async def settle(self, limit: int = 100) -> None:
         """Run until no agent's output waits for another agent."""
         for _ in range(limit):
-            if not any(self._waiting.values()):
+            if not self.waiting:
                 return
             await self.run()
         raise AssertionError(f"agents still feed each other after {limit} turns")
+
+    @property
+    def waiting(self) -> int:
+        """How many input records are not consumed."""
+        return sum(len(log) - self.offsets[name] for name, log in self._inputs.items())
 
     async def tick(self, later_ms: int = 0) -> Turn:
         """Move the clock and tick."""
@@ -92,7 +106,7 @@ class MemoryShard:
         key = row_key(outcome.store, outcome.effect).encode()
         return await self.feed(EFFECTS_OUTCOMES, (key, outcome.model_dump_json().encode()))
 
-    def commit(self, turn: Turn) -> None:
+    def _commit(self, turn: Turn) -> None:
         """Make a turn visible: what a Kafka transaction does in the worker."""
         positions = {}
         for name, writes in turn.changelogs().items():
@@ -104,7 +118,9 @@ class MemoryShard:
             self.sent[name] += entries
             for key, value, _ in entries if name in self._line.topics else ():
                 self.put(self._line.topics[name], key, value)
+        self._milestones.reached("committed", self.number)
         self._state.committed(turn, positions)
+        self._milestones.reached("applied", self.number)
 
     def restart(self) -> None:
         """Lose all memory, as a crash does, and rebuild the tables from their changelogs."""

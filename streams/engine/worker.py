@@ -121,11 +121,12 @@ class Worker:
 
     def _measure(self) -> None:
         app = self.app
-        if app is None or not app.consumer.started:
+        consumer = app._consumer if app is not None else None
+        if app is None or consumer is None or not consumer.started:
             return
         left = 0 if self.engine.live else app.tables.recovery.active_remaining_total()
         self.metrics.restore.set(max(0, left))
-        for (topic, shard), lag in app.consumer.lags().items():
+        for (topic, shard), lag in consumer.lags().items():
             self.metrics.lag.labels(self.engine.source_topics[topic].name, shard).set(lag)
 
 

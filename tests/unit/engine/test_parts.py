@@ -1,0 +1,145 @@
+"""Parts: memory and disk behave the same, keys expire in time and without a scan, restarts lose nothing."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.engine.agent import Record
+from streams.engine.disk import STALE_MS, Disks
+from streams.engine.parts import memory_part
+from streams.engine.table import RAW, Table
+
+DAY_MS = 86_400_000
+START = 1_800_000_000_000
+PLAIN = Table("plain", RAW)
+EXPIRING = Table("expiring", RAW, ttl=timedelta(days=1))
+
+
+@pytest.fixture(params=["memory", "disk"])
+def make(request, tmp_path):
+    """Return a maker of parts of either kind."""
+    disks = Disks(tmp_path / "state")
+    yield memory_part if request.param == "memory" else lambda table: disks.part(table, 0)
+    disks.close()
+
+
+def rows(part, horizon=-1, prefix=""):
+    """Return a part's rows."""
+    return dict(part.items(prefix, horizon))
+
+
+class TestRows:
+    """Reading and writing, in memory and on disk."""
+
+    @pytest.mark.parametrize("table", [PLAIN, EXPIRING], ids=["plain", "expiring"])
+    def test_writes_tombstones_and_positions(self, make, table):
+        """A part holds what was applied, and knows the changelog position behind it."""
+        part = make(table)
+        assert part.position is None
+        part.apply({"a": b"1", "b": b"2", "é": b"3"}, START, 3)
+        part.apply({"a": None, "b": b"4"}, START + 1, 6)
+        assert (part.get("a", 0), part.get("b", 0), part.get("é", 0)) == (None, b"4", b"3")
+        assert rows(part, 0) == {"b": b"4", "é": b"3"}
+        assert list(rows(part, 0, "é")) == ["é"]
+        assert part.position == 6
+        part.clear()
+        assert (rows(part, 0), part.position) == ({}, None)
+
+    @pytest.mark.parametrize("table", [PLAIN, EXPIRING], ids=["plain", "expiring"])
+    def test_restoring_the_changelog_gives_the_same_rows(self, make, table):
+        """The last record of a key wins, a tombstone removes it."""
+        part = make(table)
+        log = [("a", b"1"), ("b", b"2"), ("a", None), ("c", b"3"), ("b", b"4"), ("a", b"5"), ("c", None)]
+        part.restore([Record(key.encode(), value, n, START + n) for n, (key, value) in enumerate(log)], len(log))
+        assert rows(part, 0) == {"a": b"5", "b": b"4"}
+        assert part.position == len(log)
+
+
+class TestExpiry:
+    """Time to live."""
+
+    def test_reads_are_exact_to_the_millisecond(self, make):
+        """A key is there until its time is over, and not a millisecond longer."""
+        part = make(EXPIRING)
+        part.apply({"a": b"1"}, START, 1)
+        assert part.get("a", START - 1) == b"1"
+        assert part.get("a", START) is None
+        assert rows(part, START) == {}
+
+    def test_old_keys_are_offered_until_they_are_removed(self, make):
+        """An aborted transaction loses nothing; a rewritten key is not offered."""
+        part = make(EXPIRING)
+        part.apply({f"k{n:03}": b"1" for n in range(100)}, START, 100)
+        part.apply({f"k{n:03}": b"2" for n in range(0, 100, 10)}, START + DAY_MS, 110)
+        horizon = START + DAY_MS // 2
+        first = part.expired(horizon, 60)
+        assert len(first) == 60
+        assert sorted(part.expired(horizon, 60)) == sorted(first)
+        part.apply(dict.fromkeys(first), START + DAY_MS, 170)
+        rest = part.expired(horizon, 60)
+        assert sorted(first + rest) == sorted(f"k{n:03}" for n in range(100) if n % 10)
+
+    def test_the_order_survives_a_restore(self, make):
+        """The time of the write is the changelog record's timestamp."""
+        part = make(EXPIRING)
+        part.restore([Record(b"old", b"1", 0, START), Record(b"new", b"1", 1, START + DAY_MS)], 2)
+        assert part.expired(START + DAY_MS // 2, 10) == ["old"]
+
+    @settings(deadline=None, max_examples=60)
+    @given(
+        writes=st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 3 * DAY_MS)), max_size=40),
+        horizon=st.integers(0, 3 * DAY_MS),
+    )
+    def test_never_offers_a_living_key_and_misses_no_old_one_for_long(self, writes, horizon):
+        """Whatever the order of writes, and even when the clock goes back."""
+        part = memory_part(EXPIRING)
+        last = {}
+        for position, (number, gone, at) in enumerate(writes):
+            part.apply({f"k{number}": None if gone else b"1"}, at, position)
+            last[f"k{number}"] = None if gone else at
+        offered = set(part.expired(horizon, 100))
+        assert all(last[key] is not None and last[key] <= horizon for key in offered)
+        overdue = {key for key, at in last.items() if at is not None and at + DAY_MS // 64 + 1 < horizon}
+        assert overdue <= offered
+
+
+class TestDisk:
+    """What stays on disk."""
+
+    def test_a_restart_finds_rows_and_position(self, tmp_path):
+        """Rows and the position behind them are written together."""
+        disks = Disks(tmp_path)
+        disks.part(PLAIN, 3).apply({"a": b"1"}, START, 7)
+        disks.close()
+        again = Disks(tmp_path)
+        part = again.part(PLAIN, 3)
+        assert (rows(part), part.position) == ({"a": b"1"}, 7)
+        assert again.part(PLAIN, 4).position is None
+        again.close()
+
+    def test_a_part_left_alone_too_long_is_rebuilt(self, tmp_path, monkeypatch):
+        """It may have missed tombstones that are compacted away by now."""
+        disks = Disks(tmp_path)
+        disks.part(PLAIN, 0).apply({"a": b"1"}, START, 7)
+        disks.part(EXPIRING, 0).apply({"b": b"1"}, START, 7)
+        disks.close()
+        later = time.time() + STALE_MS / 1000 + 60
+        monkeypatch.setattr("streams.engine.disk.time", lambda: later)
+        again = Disks(tmp_path)
+        for table in (PLAIN, EXPIRING):
+            part = again.part(table, 0)
+            assert (rows(part, 0), part.position) == ({}, None)
+        again.close()
+
+    def test_tables_of_one_shard_do_not_see_each_other(self, tmp_path):
+        """Even when one name begins with the other."""
+        disks = Disks(tmp_path)
+        one, two = disks.part(Table("a", RAW), 0), disks.part(Table("a.b", RAW), 0)
+        one.apply({"k": b"1"}, START, 1)
+        two.apply({"k": b"2"}, START, 1)
+        one.clear()
+        assert (rows(one), rows(two)) == ({}, {"k": b"2"})
+        disks.close()
