@@ -1,0 +1,151 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from connectors.kafka.connection import KafkaConnection
+
+from connectors.pixel.admission import Admission
+from connectors.pixel.app import Collector
+from connectors.pixel.health import Health
+from connectors.pixel.intake import Intake
+from connectors.pixel.metrics import Metrics
+from connectors.pixel.producer import Outlet
+from connectors.pixel.proxy import Proxy
+from connectors.pixel.scripts import Scripts
+from connectors.pixel.settings import CollectorSettings
+from connectors.pixel.spool import Placed, Spool, unpack
+from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
+
+SECRET = "the store's hash secret"
+
+
+def store_connection(**changes: Any) -> StoreConnection:
+    """A connected store whose secrets are "sealed" by a prefix."""
+    return StoreConnection(
+        store="acme",
+        vtex=VtexAccess(account="acme", url="http://vtex.invalid", app_key="k", app_token="sealed:t"),
+        hellotext=HellotextAccess(url="http://127.0.0.1:1/v1", business_id="BID123", token="sealed:t"),
+        country="BR",
+        timezone="America/Sao_Paulo",
+        currency="BRL",
+        hash_secret=f"sealed:{SECRET}",
+        hook_secret="sealed:hook-secret",
+        server_token="sealed:server-token-of-acme",
+        connected_at="2026-01-01T00:00:00Z",
+    ).model_copy(update=changes)
+
+
+class Stores:
+    """The stores that are connected."""
+
+    def __init__(self, *connections: StoreConnection) -> None:
+        self.connections = list(connections)
+
+    def get(self, store: str) -> StoreConnection | None:
+        return next((c for c in self.connections if c.store == store), None)
+
+    def by_business(self, business_id: str) -> StoreConnection | None:
+        return next((c for c in self.connections if c.hellotext.business_id == business_id), None)
+
+    def all(self) -> list[StoreConnection]:
+        return self.connections
+
+
+class PrefixBox:
+    """Opens what `store_connection` sealed."""
+
+    def unseal(self, sealed: str) -> str:
+        return sealed.removeprefix("sealed:")
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass
+class Bench:
+    """The real application with Kafka away: everything that it accepts is in its spool."""
+
+    app: Collector
+    spool: Spool
+    settings: CollectorSettings
+    stores: Stores
+    health: Health
+    seen: int = field(default=0)
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        client: tuple[str, int] = ("203.0.113.7", 5000),
+    ) -> Reply:
+        """Make one request, as a server would, and return the one answer."""
+        path, _, query = target.partition("?")
+        given = {"authorization": "Bearer BID123", "origin": "https://shop.example", **(headers or {})}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in given.items() if v],
+            "client": client,
+        }
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        await self.app(scope, receive, send)
+        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+        return Reply(sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"])
+
+    async def post(self, target: str, document: Any, headers: dict[str, str] | None = None) -> Reply:
+        return await self.call("POST", target, orjson.dumps(document), headers)
+
+    def kept(self) -> list[Placed]:
+        """Everything in the spool, oldest first."""
+        folders = sorted(self.settings.spool.glob("*/*.spool"))
+        return [placed for path in folders for placed in unpack(path.read_bytes())]
+
+    def topic(self, name: str) -> list[dict[str, Any]]:
+        return [orjson.loads(placed.record.value) for placed in self.kept() if placed.record.topic == name]
+
+
+@pytest.fixture
+async def make_bench(tmp_path: Path):
+    """Make benches; their spools stand in the test's own folder."""
+    benches: list[tuple[Bench, Proxy]] = []
+
+    def make(*connections: StoreConnection, **settings: Any) -> Bench:
+        chosen = CollectorSettings(spool=tmp_path / f"spool{len(benches)}", **settings)
+        metrics = Metrics()
+        spool = Spool(chosen.spool, limit=chosen.spool_limit, segment_size=chosen.segment_size)
+        outlet = Outlet(KafkaConnection("127.0.0.1:1"), spool, metrics, ack_timeout=0.1)
+        health = Health(outlet, spool, spool_limit=chosen.spool_limit, ready_after=chosen.ready_after)
+        intake = Intake(outlet, metrics)
+        stores = Stores(*(connections or (store_connection(),)))
+        intake.admission = Admission(stores, PrefixBox(), chosen, partitions=4)
+        proxy = Proxy(chosen)
+        app = Collector(chosen, intake=intake, health=health, metrics=metrics, proxy=proxy, scripts=Scripts())
+        bench = Bench(app, spool, chosen, stores, health)
+        benches.append((bench, proxy))
+        return bench
+
+    yield make
+    for bench, proxy in benches:
+        await proxy.close()
+        bench.spool.close()

@@ -1,0 +1,170 @@
+import asyncio
+import errno
+import os
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.pixel.records import Record
+from connectors.pixel.spool import Placed, Spool, SpoolFullError, pack, unpack
+
+RECORDS = st.builds(
+    Placed,
+    st.builds(
+        Record,
+        st.sampled_from(("pixel.events", "dead.letters")),
+        st.binary(max_size=30),
+        st.binary(max_size=80),
+        st.booleans(),
+    ),
+    st.integers(0, 64),
+)
+
+
+def placed(number: int, size: int = 10) -> Placed:
+    """A record that can be told from others."""
+    return Placed(Record("pixel.events", f"acme/{number}".encode(), b"v" * size, event=True), 2)
+
+
+def spool_in(folder, **options) -> Spool:
+    """A spool with small segments."""
+    return Spool(folder, **{"limit": 1 << 20, "segment_size": 4096, **options})
+
+
+class TestFrames:
+    @given(st.lists(RECORDS, max_size=5), st.data())
+    def test_what_was_written_whole_is_read(self, records, data):
+        """A frame torn anywhere ends the reading there, and damages nothing before it."""
+        frames = [pack(record) for record in records]
+        raw = b"".join(frames)
+        cut = data.draw(st.integers(0, len(raw)))
+        whole = 0
+        while whole < len(frames) and len(b"".join(frames[: whole + 1])) <= cut:
+            whole += 1
+
+        assert list(unpack(raw)) == records
+        assert list(unpack(raw[:cut])) == records[:whole]
+
+    @given(RECORDS, st.data())
+    def test_a_damaged_frame_is_no_record(self, record, data):
+        """One flipped bit never becomes an event that nobody sent."""
+        raw = bytearray(pack(record))
+        at = data.draw(st.integers(4, len(raw) - 1))
+        raw[at] ^= 1 << data.draw(st.integers(0, 7))
+
+        assert list(unpack(bytes(raw))) == []
+
+
+class TestSpool:
+    async def test_appended_means_on_the_disk_for_us_only(self, tmp_path):
+        """The segment holds the record once `append` returns; nobody else may read it."""
+        spool = spool_in(tmp_path / "spool")
+        await spool.append([placed(1)])
+
+        (segment,) = (tmp_path / "spool").glob("*/*.spool")
+        assert list(unpack(segment.read_bytes())) == [placed(1)]
+        assert stat.S_IMODE(segment.stat().st_mode) == 0o600
+        spool.close()
+
+    async def test_the_oldest_segment_comes_first(self, tmp_path):
+        """Also when it is the one being written."""
+        spool = spool_in(tmp_path)
+        for number in range(200):
+            await spool.append([placed(number, 100)])
+        read = []
+        while (segment := await spool.oldest()) is not None:
+            read += list(unpack(segment.read_bytes()))
+            spool.remove(segment)
+
+        assert read == [placed(number, 100) for number in range(200)]
+        assert (spool.size, spool.empty) == (0, True)
+        spool.close()
+        assert list(tmp_path.iterdir()) == []
+
+    async def test_appends_at_once_share_an_fsync(self, tmp_path, monkeypatch):
+        """A hundred requests do not wait for a hundred disks."""
+        syncs = []
+        real = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda file: (syncs.append(file), real(file)))
+        spool = spool_in(tmp_path, segment_size=1 << 20)
+
+        await asyncio.gather(*(spool.append([placed(number)]) for number in range(100)))
+
+        assert len(syncs) <= 4
+        spool.close()
+
+    async def test_appending_while_the_oldest_is_taken_loses_nothing(self, tmp_path):
+        """The drainer closes the segment being written; what comes then makes a new one."""
+        spool = spool_in(tmp_path)
+        read = []
+
+        async def drain() -> None:
+            while len(read) < 300:
+                segment = await spool.oldest()
+                if segment is None:
+                    await asyncio.sleep(0)
+                    continue
+                read.extend(unpack(segment.read_bytes()))
+                spool.remove(segment)
+
+        draining = asyncio.create_task(drain())
+        for start in range(0, 300, 10):
+            await asyncio.gather(*(spool.append([placed(number)]) for number in range(start, start + 10)))
+        await draining
+
+        assert sorted(read) == sorted(placed(number) for number in range(300))
+        spool.close()
+
+    async def test_a_full_spool_keeps_nothing_more(self, tmp_path):
+        """The bound holds, and what was kept before stays."""
+        spool = spool_in(tmp_path, limit=500)
+        await spool.append([placed(1)])
+        with pytest.raises(SpoolFullError):
+            await spool.append([placed(2, 1000)])
+        await spool.append([placed(3)])
+
+        segment = await spool.oldest()
+        assert segment is not None
+        assert list(unpack(segment.read_bytes())) == [placed(1), placed(3)]
+        spool.close()
+
+    async def test_a_full_disk_leaves_no_half_frame(self, tmp_path, monkeypatch):
+        """What was written of the refused group is cut off, so that the next frame can be read."""
+        spool = spool_in(tmp_path)
+        await spool.append([placed(1)])
+        real = os.write
+
+        def full(file, data):
+            real(file, bytes(data)[:7])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "write", full)
+        with pytest.raises(SpoolFullError, match="No space left"):
+            await spool.append([placed(2)])
+        monkeypatch.setattr(os, "write", real)
+        await spool.append([placed(3)])
+
+        segment = await spool.oldest()
+        assert segment is not None
+        assert list(unpack(segment.read_bytes())) == [placed(1), placed(3)]
+        spool.close()
+
+    async def test_what_a_dead_process_left_is_adopted(self, tmp_path):
+        """Its lock died with it; a living process's segments are let alone."""
+        dead, living = spool_in(tmp_path), spool_in(tmp_path)
+        await dead.append([placed(1)])
+        await living.append([placed(2)])
+        dead.close()  # leaves its segment, as a kill would
+
+        heir = spool_in(tmp_path)
+
+        segment = await heir.oldest()
+        assert segment is not None
+        assert list(unpack(segment.read_bytes())) == [placed(1)]
+        heir.remove(segment)
+        assert heir.empty
+        assert not living.empty
+        living.close()
+        heir.close()
