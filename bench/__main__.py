@@ -1,0 +1,108 @@
+# ruff: noqa: T201  a command that prints its results
+"""`python -m bench`: the engine beside its peers; writes bench/results/latest.json."""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.load import create, fill
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results" / "latest.json"
+BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+KEYS = 5_000
+JOBS = {"a": "count by key", "b": "deduplicate by id and forward"}
+PEERS: dict[str, tuple[list[str], float]] = {
+    "engine": ([sys.executable, "-m", "bench.peers.engine_worker"], 1.0),
+    "aiokafka loop": ([sys.executable, "-m", "bench.peers.aiokafka_loop"], 1.0),
+    "stock Faust": ([sys.executable, "-m", "bench.peers.faust_stock"], 0.05),
+    "Quix Streams": ([str(BENCH_PYTHON), str(ROOT / "bench/peers/quix.py")], 0.4),
+}
+"""Command, and the share of the events that it gets: slow peers need fewer for the same time."""
+
+
+class Run:
+    """One run of one peer."""
+
+    def __init__(self, options: dict[str, Any], job: str) -> None:
+        self._options = options
+        self._job = job
+
+    async def rate(self, peer: str, events: int) -> float:
+        """Return events a second."""
+        command, share = PEERS[peer]
+        events = max(2_000, int(events * share))
+        prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
+        await create(self._options, *(prefix + name for name in _topics()))
+        await create(self._options, prefix + "loop-changelog", compact=True)
+        put = await fill(self._options, prefix + "pixel.events", events, KEYS)
+        bootstrap = self._options["bootstrap_servers"]
+        process = await asyncio.create_subprocess_exec(
+            *command, bootstrap, prefix, self._job, str(put), cwd=ROOT, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        told, _ = await asyncio.wait_for(process.communicate(), timeout=240)
+        words = [line.split() for line in told.decode().splitlines()]
+        marks = {line[0]: float(line[1]) for line in words if len(line) > 1 and line[0] in {"START", "END"}}
+        return put / (marks["END"] - marks["START"])
+
+
+def _topics() -> list[str]:
+    from schemas.topics import TOPICS  # noqa: PLC0415  only the engine's run needs the product
+
+    return [topic.name for topic in TOPICS] + ["loop-output", "stock-output", "quix-output"]
+
+
+async def compare(options: dict[str, Any], args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run every peer in turn, round by round, so that all see the same weather."""
+    results = []
+    for job in args.jobs:
+        rates: dict[str, list[float]] = {peer: [] for peer in args.peers}
+        for _ in range(args.runs):
+            for peer in args.peers:
+                try:
+                    rates[peer].append(await Run(options, job).rate(peer, args.events))
+                except (KeyError, TimeoutError) as error:
+                    print(f"job {job}: {peer} did not finish: {error!r}", flush=True)
+                    continue
+                print(f"job {job}: {peer} {rates[peer][-1]:,.0f} events/s", flush=True)
+        ours = statistics.median(rates["engine"])
+        for peer, theirs in rates.items():
+            if peer != "engine" and theirs:
+                value = statistics.median(theirs)
+                results.append({
+                    "job": f"({job}) {JOBS[job]}", "subject": "engine", "peer": peer, "value": round(ours),
+                    "peer_value": round(value), "unit": "events/s", "ratio": round(ours / value, 2),
+                    "better": "higher", "runs": len(theirs),
+                })  # fmt: skip
+    return results
+
+
+def main() -> int:
+    """Parse, run, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=list(JOBS))
+    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
+    args = parser.parse_args()
+    if not BENCH_PYTHON.exists():
+        args.peers = [peer for peer in args.peers if peer != "Quix Streams"]
+    results = asyncio.run(compare({"bootstrap_servers": args.bootstrap}, args))
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    for one in results:
+        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} = {one['ratio']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

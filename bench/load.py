@@ -1,0 +1,45 @@
+"""What every peer gets: the same events, in the same partitions of the same broker."""
+
+import asyncio
+import os
+from typing import Any
+from zlib import crc32
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+PARTITIONS = 4
+STORES = [f"store{n}" for n in range(23)]
+ID_BYTES = 12
+PAD = os.urandom(90).hex().encode()
+"""Makes an event some 200 bytes."""
+
+
+async def create(options: dict[str, Any], *names: str, compact: bool = False) -> None:
+    """Create topics."""
+    admin = AIOKafkaAdminClient(**options)
+    await admin.start()
+    config = {"cleanup.policy": "compact"} if compact else {}
+    await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs=config) for name in names])
+    await admin.close()
+    await asyncio.sleep(0.5)
+
+
+def event(number: int, keys: int) -> tuple[int, bytes, bytes]:
+    """Return partition, key and value of an event; the value begins with its id."""
+    store = STORES[number % len(STORES)]
+    return crc32(store.encode()) % PARTITIONS, f"{store}/k{number % keys}".encode(), b"%012d" % number + PAD
+
+
+async def fill(options: dict[str, Any], topic: str, events: int, keys: int, repeats: int = 20) -> int:
+    """Put events in, every `repeats`th twice; return how many records that made."""
+    producer = AIOKafkaProducer(**options, linger_ms=10, max_batch_size=1 << 18)
+    await producer.start()
+    put = 0
+    for number in range(events):
+        partition, key, value = event(number, keys)
+        for _ in range(1 + (number % repeats == 0)):
+            await producer.send(topic, key=key, value=value, partition=partition)
+            put += 1
+    await producer.stop()
+    return put
