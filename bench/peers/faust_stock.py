@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import time
 
 import faust
@@ -9,7 +10,7 @@ import faust
 bootstrap, prefix, job, expected = sys.argv[1:5]
 app = faust.App(
     f"{prefix}stock", broker=f"kafka://{bootstrap}", store="memory://", topic_partitions=4, web_enabled=False,
-    topic_disable_leader=True, table_standby_replicas=0,
+    topic_disable_leader=True, table_standby_replicas=0, worker_redirect_stdouts=False, datadir=tempfile.mkdtemp(),
 )  # fmt: skip
 source = app.topic(f"{prefix}pixel.events", key_type=bytes, value_type=bytes, value_serializer="raw", partitions=4)
 output = app.topic(f"{prefix}stock-output", key_type=bytes, value_type=bytes, value_serializer="raw", partitions=4)

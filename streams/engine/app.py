@@ -55,6 +55,9 @@ class ShardedApp(faust.App):
             self._read(name, partitions)
         engine.on_freed = self._freed
 
+    async def on_first_start(self) -> None:
+        """Do nothing: Faust would create a data folder where the worker was started."""
+
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self)
 
