@@ -1,4 +1,3 @@
-# ruff: noqa: T201  a command that prints its results
 """`python -m bench`: the engine beside its peers; writes bench/results/latest.json."""
 
 import argparse

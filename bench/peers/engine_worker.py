@@ -67,7 +67,7 @@ async def main() -> None:
 
     async def watch() -> None:
         counter = worker.metrics.events.labels(topics.PIXEL_EVENTS.name)
-        while counter._value.get() < int(expected):  # noqa: SLF001  prometheus_client has no reader
+        while counter._value.get() < int(expected):  # noqa: ASYNC110, SLF001  prometheus_client has no reader
             await asyncio.sleep(0.005)
         print(f"END {time.time()}", flush=True)
         stop.set()
