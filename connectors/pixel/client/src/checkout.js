@@ -1,0 +1,38 @@
+// For checkout6-custom.js: pixel apps do not run in VTEX's checkout (contracts/vtex NOTES 6).
+
+import { Hellotext } from "./core.js";
+import { start } from "./start.js";
+
+const started = "hello_checkout_";
+
+const major = (cents) => (cents == null ? undefined : cents / 100);
+
+const order = (form, currency) => ({
+  reference: form.orderFormId,
+  source: "vtex",
+  items: (form.items || []).map((item) => ({
+    quantity: item.quantity,
+    price: { amount: major(item.sellingPrice), currency },
+    product: { reference: item.productId, sku: item.id, name: item.name, source: "vtex" },
+  })),
+});
+
+const changed = (form) => {
+  const client = form.clientProfileData || {};
+  const currency = (form.storePreferencesData || {}).currencyCode;
+  const { email, firstName, lastName, phone, document } = client;
+  if (email) Hellotext.identify(email, { email, firstName, lastName, phone, document, source: "vtex" });
+  if (!(form.items || []).length || sessionStorage.getItem(started + form.orderFormId)) return;
+  sessionStorage.setItem(started + form.orderFormId, 1);
+  Hellotext.track("checkout.started", {
+    event_id: "checkout.started/" + form.orderFormId,
+    order_form: form.orderFormId,
+    amount: major(form.value),
+    currency,
+    object_parameters: order(form, currency),
+  });
+};
+
+start(document.currentScript);
+if (window.jQuery) window.jQuery(window).on("orderFormUpdated.vtex", (_, form) => form && changed(form));
+if (window.vtexjs && window.vtexjs.checkout && window.vtexjs.checkout.orderForm) changed(window.vtexjs.checkout.orderForm);
