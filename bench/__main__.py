@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,15 +17,17 @@ from bench.load import create, fill
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "latest.json"
 BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+JAVA = ROOT / "bench" / "kafka-streams"
 KEYS = 5_000
 JOBS = {"a": "count by key", "b": "deduplicate by id and forward"}
 PEERS: dict[str, tuple[list[str], float]] = {
     "engine": ([sys.executable, "-m", "bench.peers.engine_worker"], 1.0),
     "aiokafka loop": ([sys.executable, "-m", "bench.peers.aiokafka_loop"], 1.0),
     "stock Faust": ([sys.executable, "-m", "bench.peers.faust_stock"], 0.05),
+    "Kafka Streams EOS v2": (["java", "-Xmx1g", "-cp", f"{JAVA}/target:{JAVA}/target/lib/*", "Peer"], 4.0),
     "Quix Streams": ([str(BENCH_PYTHON), str(ROOT / "bench/peers/quix.py")], 0.4),
 }
-"""Command, and the share of the events that it gets: slow peers need fewer for the same time."""
+"""Command, and the share of the events that it gets: slow peers need fewer for the same time, the JVM more to get warm."""
 
 
 class Run:
@@ -56,7 +59,7 @@ class Run:
 def _topics() -> list[str]:
     from schemas.topics import TOPICS  # noqa: PLC0415  only the engine's run needs the product
 
-    return [topic.name for topic in TOPICS] + ["loop-output", "stock-output", "quix-output"]
+    return [topic.name for topic in TOPICS] + ["loop-output", "stock-output", "quix-output", "kstreams-output"]
 
 
 async def compare(options: dict[str, Any], args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -84,6 +87,24 @@ async def compare(options: dict[str, Any], args: argparse.Namespace) -> list[dic
     return results
 
 
+def prepare_peers() -> set[str]:
+    """Install the peers that are not ours; return those that this machine cannot have."""
+    absent = set()
+    if not BENCH_PYTHON.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(BENCH_PYTHON.parents[1])], check=True)
+        pip = [str(BENCH_PYTHON), "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements" / "bench.lock")]
+        if subprocess.run(pip, check=False).returncode:
+            absent.add("Quix Streams")
+    if not (JAVA / "target" / "Peer.class").exists():
+        fetch = ["mvn", "-q", "-f", str(JAVA / "pom.xml"), "dependency:copy-dependencies",
+                 f"-DoutputDirectory={JAVA}/target/lib"]  # fmt: skip
+        build = ["javac", "-cp", f"{JAVA}/target/lib/*", "-d", str(JAVA / "target"), str(JAVA / "Peer.java")]
+        tools = all(shutil.which(tool) for tool in ("mvn", "javac", "java"))
+        if not tools or any(subprocess.run(command, check=False).returncode for command in (fetch, build)):
+            absent.add("Kafka Streams EOS v2")
+    return absent
+
+
 def main() -> int:
     """Parse, run, write."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -93,8 +114,9 @@ def main() -> int:
     parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=list(JOBS))
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
     args = parser.parse_args()
-    if not BENCH_PYTHON.exists():
-        args.peers = [peer for peer in args.peers if peer != "Quix Streams"]
+    absent = prepare_peers()
+    args.peers = [peer for peer in args.peers if peer not in absent]
+    print(f"left out: {sorted(absent)}" if absent else "all peers present")
     results = asyncio.run(compare({"bootstrap_servers": args.bootstrap}, args))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
