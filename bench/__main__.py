@@ -27,7 +27,7 @@ PEERS: dict[str, tuple[list[str], float]] = {
     "Kafka Streams EOS v2": (["java", "-Xmx1g", "-cp", f"{JAVA}/target:{JAVA}/target/lib/*", "Peer"], 4.0),
     "Quix Streams": ([str(BENCH_PYTHON), str(ROOT / "bench/peers/quix.py")], 0.4),
 }
-"""Command, and the share of the events that it gets: slow peers need fewer for the same time, the JVM more to get warm."""
+"""Command, and the share of the events: slow peers need fewer for the same time, the JVM more to get warm."""
 
 
 class Run:
