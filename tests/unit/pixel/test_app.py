@@ -52,7 +52,7 @@ class TestAnyInput:
         authorization=st.sampled_from(("Bearer BID123", "Bearer server-token-of-acme", "", "Basic !!", "Bearer nope")),
     )
     async def test_no_input_gives_a_5xx_or_an_unreadable_answer(
-        self, make_bench, path, method, body, encoding, authorization
+        self, make_bench, *, path, method, body, encoding, authorization
     ):
         """Whatever comes: one answer, JSON, with CORS; and what is accepted fits its topic's model."""
         bench = make_bench()

@@ -166,10 +166,9 @@ class TestReadEvent:
         for read in (read_event, read_acknowledgement, read_identification):
             try:
                 told = read(body)
-            except WireError as error:
-                assert error.errors
-            else:
-                assert isinstance(told, Told)
+            except WireError:
+                continue
+            assert isinstance(told, Told)
 
 
 class TestReadIdentification:
