@@ -27,8 +27,9 @@ async def create(options: dict[str, Any], *names: str, compact: bool = False) ->
 
 def event(number: int, keys: int) -> tuple[int, bytes, bytes]:
     """Return partition, key and value of an event; the value begins with its id."""
-    store = STORES[number % len(STORES)]
-    return crc32(store.encode()) % PARTITIONS, f"{store}/k{number % keys}".encode(), b"%012d" % number + PAD
+    name = number % keys
+    store = STORES[name % len(STORES)]
+    return crc32(store.encode()) % PARTITIONS, f"{store}/k{name}".encode(), b"%012d" % number + PAD
 
 
 async def fill(options: dict[str, Any], topic: str, events: int, keys: int, repeats: int = 20) -> int:

@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas import topics
+from tests.crash.engine.cluster import Cluster
 from tests.crash.engine.ledger import PARTITIONS, Findings, Load, committed, table, verify
 
 ROOT = Path(__file__).parents[3]
@@ -64,6 +65,13 @@ class Herd:
                 self.exits.append(code)
                 self.start(instance)
 
+    async def minded(self, seconds: float) -> None:
+        """Mind them for so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.mind()
+            await asyncio.sleep(0.1)
+
     def signal(self, instance: str, number: int) -> None:
         """Send a signal to a worker, if it lives."""
         if self._running[instance].poll() is None:
@@ -102,25 +110,36 @@ async def put(options: dict[str, Any], prefix: str, load: Load, seconds: float) 
     await producer.stop()
 
 
-async def disturb(herd: Herd, kills: int, freezes: int, chance: random.Random, seconds: float) -> None:
-    """Kill, freeze and restart workers at random until all of it is done."""
-    acts = ["kill"] * kills + ["freeze"] * freezes + ["term"] * max(1, kills // 8)
+async def disturb(herd: Herd, cluster: Cluster | None, chance: random.Random, args: argparse.Namespace) -> None:
+    """Kill, freeze and restart workers and brokers at random until all of it is done."""
+    seconds = args.seconds
+    acts = ["kill"] * args.kills + ["freeze"] * args.freezes + ["roll"] * (args.kills // 8)
+    acts += ["broker kill"] * args.broker_kills + ["broker stall"] * args.broker_stalls if cluster else []
     chance.shuffle(acts)
     for act in acts:
         pause = chance.uniform(0.3, 1.7) * seconds / len(acts)
-        until = time.monotonic() + pause
-        while time.monotonic() < until:
-            herd.mind()
-            await asyncio.sleep(0.1)
+        await herd.minded(pause)
         victim = chance.choice(herd.instances)
         if act == "kill":
             herd.signal(victim, signal.SIGKILL)
-        elif act == "term":
-            herd.signal(victim, signal.SIGTERM)
-        else:
+        elif act == "roll":
+            for instance in herd.instances:
+                herd.signal(instance, signal.SIGTERM)
+                await herd.minded(2.0)
+        elif act == "freeze":
             herd.signal(victim, signal.SIGSTOP)
             await asyncio.sleep(SESSION_S + chance.uniform(1, 3))
             herd.signal(victim, signal.SIGCONT)
+        elif cluster is not None:
+            node = chance.choice(list(cluster.nodes))
+            print(f"{act} {node}", flush=True)
+            cluster.signal(node, signal.SIGKILL if act == "broker kill" else signal.SIGSTOP)
+            await herd.minded(chance.uniform(4, 8))
+            if act == "broker kill":
+                cluster.start(node)
+            else:
+                cluster.signal(node, signal.SIGCONT)
+            await herd.minded(8.0)  # back in sync before the next may go
         herd.mind()
 
 
@@ -188,7 +207,7 @@ async def _by_shard(options: dict[str, Any], prefix: str, name: str) -> dict[int
     return rows
 
 
-async def chaos(bootstrap: str, args: argparse.Namespace) -> Findings:
+async def chaos(bootstrap: str, args: argparse.Namespace, cluster: Cluster | None = None) -> Findings:
     """Run it all."""
     options = {"bootstrap_servers": bootstrap}
     prefix = f"chaos-{args.seed}-{os.getpid()}-"
@@ -209,7 +228,7 @@ async def chaos(bootstrap: str, args: argparse.Namespace) -> Findings:
             herd.start(f"w{number}")
         await asyncio.gather(
             put(options, prefix, load, args.seconds),
-            disturb(herd, args.kills, args.freezes, chance, args.seconds),
+            disturb(herd, cluster, chance, args),
         )
         herd.wild = False
         for instance in herd.instances:
@@ -245,11 +264,27 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--replication", type=int, default=1)
     parser.add_argument("--self-kill", type=float, default=0.001)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--bootstrap")
+    parser.add_argument("--bootstrap", help="a running broker; else --jars")
+    parser.add_argument("--jars", type=Path, help="folder of Kafka's jars: starts a cluster of three")
+    parser.add_argument("--broker-kills", type=int, default=2, help="of the cluster of three")
+    parser.add_argument("--broker-stalls", type=int, default=1)
     return parser.parse_args(given)
 
 
+def run(args: argparse.Namespace) -> Findings:
+    """Run chaos on the broker given, or on a cluster of its own."""
+    if args.jars is None:
+        return asyncio.run(chaos(args.bootstrap, args))
+    with tempfile.TemporaryDirectory(prefix="chaos-cluster-") as folder:
+        cluster = Cluster(args.jars, Path(folder))
+        try:
+            cluster.start_all()
+            args.replication = 3
+            return asyncio.run(chaos(cluster.bootstrap, args, cluster))
+        finally:
+            cluster.stop()
+
+
 if __name__ == "__main__":
-    arguments_given = arguments()
-    outcome = asyncio.run(chaos(arguments_given.bootstrap, arguments_given))
+    outcome = run(arguments())
     sys.exit(1 if outcome.lost or outcome.doubled or outcome.wrong else 0)
