@@ -95,9 +95,10 @@ class Running:
     async def ready(self, seconds: float = 20) -> None:
         """Wait until it knows its stores."""
         async with httpx.AsyncClient(base_url=self.url) as client, asyncio.timeout(seconds):
-            while (
-                await client.post("/v1/track/sessions", headers={"authorization": "Bearer BID123"})
-            ).status_code == 503:
+            while True:
+                answer = await client.post("/v1/track/sessions", headers={"authorization": "Bearer BID123"})
+                if answer.status_code != 503:
+                    return
                 await asyncio.sleep(0.05)
 
     async def connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
