@@ -87,6 +87,13 @@ _SCHEMAS: Final = {
         },
     },
 }
+_PLAIN: Final = {
+    "/v1/pixel.js": "The pixel.",
+    "/v1/checkout.js": "The checkout script.",
+    "/health/live": "Whether it lives.",
+    "/health/ready": "Whether it can accept events; 503 with the reasons otherwise.",
+    "/metrics": "Prometheus metrics.",
+}
 _REFUSALS: Final = {
     "400": "The body is not JSON; it is kept as a dead letter.",
     "401": "The business id, token or secret is unknown.",
