@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import create, fill
+from bench.measures import measure
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results" / "latest.json"
@@ -111,17 +112,21 @@ def main() -> int:
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--jobs", nargs="+", default=list(JOBS), choices=list(JOBS))
+    parser.add_argument("--jobs", nargs="*", default=list(JOBS), choices=list(JOBS))
     parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
+    parser.add_argument("--measures", action=argparse.BooleanOptionalAction, default=True)
     args = parser.parse_args()
     absent = prepare_peers()
     args.peers = [peer for peer in args.peers if peer not in absent]
     print(f"left out: {sorted(absent)}" if absent else "all peers present")
-    results = asyncio.run(compare({"bootstrap_servers": args.bootstrap}, args))
+    options = {"bootstrap_servers": args.bootstrap}
+    results = asyncio.run(compare(options, args))
+    if args.measures:
+        results += asyncio.run(measure(options))
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     for one in results:
-        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} = {one['ratio']}")
+        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} {one['unit']} = {one['ratio']}")
     return 0
 
 

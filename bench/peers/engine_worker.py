@@ -58,11 +58,24 @@ class Deduplicate(Agent):
                 shard.send(topics.TRACKING_EVENTS, record.key, record.value)
 
 
+class Clock:
+    """Notes when recovery began."""
+
+    fenced = 0.0
+
+    def reached(self, point: str, shard: int) -> None:
+        """Take the time."""
+        del shard
+        if point == "recovering" and not self.fenced:
+            self.fenced = time.time()
+
+
 async def main() -> None:
     """Run the job until all events are committed."""
     bootstrap, prefix, job, expected = sys.argv[1:5]
     agent = Count() if job == "a" else Deduplicate()
-    worker = Worker(Broker(bootstrap, prefix), [agent], {}, EngineSettings(instance="bench"))
+    clock = Clock()
+    worker = Worker(Broker(bootstrap, prefix), [agent], {}, EngineSettings(instance="bench"), milestones=clock)
     stop = asyncio.Event()
 
     async def watch() -> None:
@@ -72,9 +85,14 @@ async def main() -> None:
         print(f"END {time.time()}", flush=True)
         stop.set()
 
+    def ready() -> None:
+        rows = sum(worker.engine.parts.rows().values())
+        print(f"RESTORED {rows} {time.time() - clock.fenced}", flush=True)
+        print(f"START {time.time()}", flush=True)
+
     watching = asyncio.create_task(watch())
-    await worker.run(on_ready=lambda: print(f"START {time.time()}", flush=True), stop=stop)
-    await watching
+    await worker.run(on_ready=ready, stop=stop)
+    watching.cancel()
 
 
 asyncio.run(main())
