@@ -85,7 +85,7 @@ class Collector:
                 reply = await self._answer(Request(scope, receive, self._settings), method, path)
             finally:
                 self._working -= 1
-        self._metrics.requests.labels(_label(path), str(reply.status)).inc()
+        self._metrics.answered(_label(path), reply.status)
         await _send(send, reply)
 
     async def _answer(self, request: Request, method: str, path: str) -> Answer:

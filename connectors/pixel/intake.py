@@ -1,6 +1,5 @@
 """The way in: admit the sender, make the records durable, and only then say so."""
 
-import asyncio
 import math
 import time
 from base64 import b64encode
@@ -138,8 +137,7 @@ class Intake:
         groups = {self._outlet.put(Placed(record, admitted.partition)) for record in records}
         try:
             for done in groups:
-                # Shared with other requests, so a request that is cancelled must not cancel it.
-                await asyncio.shield(done)
+                await done
         except SpoolFullError:
             raise Refused(
                 busy("Kafka is away and the spool is full: nothing was kept, send it again later.", 10)

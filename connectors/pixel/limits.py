@@ -1,6 +1,5 @@
-"""Bounds: how fast a store may send, how much a body may hold, how slowly it may come."""
+"""Bounds: how fast a store may send, and how much a body may hold."""
 
-import asyncio
 import time
 import zlib
 from collections.abc import Awaitable, Callable
@@ -11,10 +10,6 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 class TooLargeError(ValueError):
     """The body passes the limit, as sent or unpacked."""
-
-
-class TooSlowError(ValueError):
-    """The body did not come in time."""
 
 
 class GoneError(ConnectionError):
@@ -47,26 +42,24 @@ class Bucket:
         return (min(count, self._burst) - self._tokens) / self._rate
 
 
-async def read_body(receive: Receive, declared: bytes | None, limit: int, seconds: float) -> bytes:
-    """Return a request's body.
+async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
+    """Return a request's body; one that comes too slowly is ended by the server (serve.Protocol).
 
     Raises:
         TooLargeError: when it is, or says that it is, larger than `limit`.
-        TooSlowError: when it was not whole within `seconds`.
         GoneError: when the sender hung up.
     """
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise TooLargeError(f"the body has {int(declared)} bytes, the limit is {limit}")
-    message = await _next(receive, seconds) if declared is None or declared != b"0" else await receive()
+    message = await receive()
     body = _part(message)
     if not message.get("more_body"):
         if len(body) > limit:
             raise TooLargeError(f"the body has more than {limit} bytes")
         return body
     parts, size = [body], len(body)
-    deadline = time.monotonic() + seconds
     while message.get("more_body"):
-        message = await _next(receive, deadline - time.monotonic())
+        message = await receive()
         parts.append(_part(message))
         size += len(parts[-1])
         if size > limit:
@@ -96,14 +89,6 @@ def unpack_body(body: bytes, encoding: bytes, limit: int) -> bytes:
     if not unpacker.eof:
         raise BadEncodingError("the compressed body is cut")
     return plain
-
-
-async def _next(receive: Receive, seconds: float) -> dict[str, Any]:
-    try:
-        async with asyncio.timeout(seconds):
-            return await receive()
-    except TimeoutError:
-        raise TooSlowError(f"the body did not come within {seconds:.0f} s") from None
 
 
 def _part(message: dict[str, Any]) -> bytes:

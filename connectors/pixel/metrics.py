@@ -1,5 +1,7 @@
 """The collector's metrics, in one registry per process."""
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -23,3 +25,8 @@ class Metrics:
             buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
             registry=self.registry,
         )
+        self._answered = lru_cache(maxsize=256)(self.requests.labels)
+
+    def answered(self, route: str, status: int) -> None:
+        """Count a request; the labels are few, and looking them up costs more than counting."""
+        self._answered(route, status).inc()

@@ -8,7 +8,8 @@ the rest is left out. Three nets, since pages put anything anywhere: keys that n
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, Literal
 from urllib.parse import quote, unquote
 
 from schemas.personal import Kind, hash_value, normal_customer, normal_email, normal_phone
@@ -32,6 +33,48 @@ _EMAIL: Final = re.compile(
 _PHONE: Final = re.compile(r"(?<![\w+])\+\d[\d ().-]{6,18}\d(?!\w)")
 _PAIR: Final = re.compile(r"([?&;#]|^)([^=&?#;\s]{2,40})=([^&#;\s]+)")
 _HINTS: Final = re.compile(r"[@%+=]")
+_REMEMBERED: Final = 300  # pages and keys repeat; longer texts are not worth their memory
+
+Meaning = Literal["email", "phone", "gone", "person", "name", "plain"]
+
+
+@lru_cache(maxsize=8192)
+def _meaning(key: str) -> Meaning:
+    """What a key says of its value."""
+    word = _KEY_NOISE.sub("", key.lower())
+    if _EMAIL_KEY.search(word):
+        return "email"
+    if _PHONE_KEY.search(word):
+        return "phone"
+    if _OTHER_KEY.search(word):
+        return "gone"
+    if word == "name":
+        return "name"
+    return "person" if _PERSON_KEY.match(word) else "plain"
+
+
+def _tells_nobody(value: str) -> bool:
+    """Whether a text holds nothing that any pattern would take out: most texts, decided without a hash."""
+    if not _HINTS.search(value):
+        return True
+    return len(value) <= _REMEMBERED and _harmless(value)
+
+
+@lru_cache(maxsize=16384)
+def _harmless(value: str) -> bool:
+    plain = _decoded(value)
+    if _EMAIL.search(plain) or _PHONE.search(plain):
+        return False
+    return all(_meaning(pair[2]) in {"plain", "person", "name"} for pair in _PAIR.finditer(plain))
+
+
+def _decoded(value: str) -> str:
+    """Decode until nothing changes: a twice-encoded address is still an address."""
+    for _ in range(4):  # deeper encodings are nobody's link
+        if "%" not in value or (plain := unquote(value)) == value:
+            break
+        value = plain
+    return value
 
 
 class Scrubber:
@@ -71,16 +114,13 @@ class Scrubber:
 
     def text(self, value: str) -> str:
         """Return a text or address without the personal values in it, percent-encoded ones included."""
-        if self._known is None and not _HINTS.search(value):
+        if self._known is None and _tells_nobody(value):
             return value
-        if "%" in value:
-            # Decode until nothing changes: a twice-encoded address is still an address.
-            plain, rounds = value, 0
-            while rounds < 4 and (decoded := unquote(plain)) != plain:  # noqa: PLR2004  deeper encodings are nobody's link
-                plain, rounds = decoded, rounds + 1
-            cleaned = self._plain(plain)
-            return value if cleaned == plain else quote(cleaned, safe="/:?&=#+,;@!$'()*~[]%. ")
-        return self._plain(value)
+        plain = _decoded(value)
+        cleaned = self._plain(plain)
+        if cleaned == plain:
+            return value
+        return cleaned if plain == value else quote(cleaned, safe="/:?&=#+,;@!$'()*~[]%. ")
 
     def tree(self, value: Any, depth: int = 0, *, person: bool = False) -> Any:
         """Return a JSON value without personal values; keys are cleaned as well.
@@ -108,15 +148,17 @@ class Scrubber:
         return value
 
     def _entry(self, key: str, value: Any, depth: int, *, person: bool) -> Any:
-        word = _KEY_NOISE.sub("", key.lower())
+        meaning = _meaning(key) if len(key) <= _REMEMBERED else "plain"
+        if meaning == "plain":
+            return value if isinstance(value, (int, float)) else self.tree(value, depth + 1, person=person)
         scalar = isinstance(value, (str, int, float)) and not isinstance(value, bool)
-        if scalar and _EMAIL_KEY.search(word):
+        if scalar and meaning == "email":
             return _marked("email", self.email(value))
-        if scalar and _PHONE_KEY.search(word):
+        if scalar and meaning == "phone":
             return _marked("phone", self.phone(str(value))) if _digits(value) else self.tree(value)
-        if _OTHER_KEY.search(word) or (person and word == "name"):
+        if meaning == "gone" or (person and meaning == "name"):
             return _GONE
-        return self.tree(value, depth + 1, person=person or bool(_PERSON_KEY.match(word)))
+        return self.tree(value, depth + 1, person=person or meaning == "person")
 
     def _plain(self, value: str) -> str:
         if "=" in value:
@@ -130,10 +172,10 @@ class Scrubber:
         return value
 
     def _pair(self, found: re.Match[str]) -> str:
+        if _meaning(found[2]) not in {"email", "phone", "gone"}:
+            return found[0]  # whatever the value holds, the patterns find it
         cleaned = self._entry(found[2], found[3].replace("+", " "), DEEPEST, person=False)
-        if cleaned is _GONE:
-            cleaned = "removed"
-        return found[0] if cleaned == found[3].replace("+", " ") else f"{found[1]}{found[2]}={cleaned}"
+        return f"{found[1]}{found[2]}={'removed' if cleaned is _GONE else cleaned}"
 
 
 _GONE: Final = object()

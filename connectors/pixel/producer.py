@@ -39,6 +39,16 @@ class _Group:
         self.records: list[Placed] = []
         self.done = done
 
+    def succeed(self) -> None:
+        # A request that was cancelled has cancelled the future of all: then nobody gets a 200, which is the safe side.
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+            self.done.exception()  # whoever waited may be gone
+
 
 class _Lane:
     """One partition of one topic: the group being filled, and whether one is on its way."""
@@ -114,13 +124,13 @@ class Outlet:
                 if self.away or not await self.send(group.records):
                     await self._spool.append(group.records)
                     self._metrics.spooled.inc(len(group.records))
-                group.done.set_result(None)
             except Exception as error:
                 # Whatever it is: who waits must hear of it, and the lane must go on.
                 if not isinstance(error, SpoolFullError):
                     log.exception("records could neither be sent nor kept")
-                group.done.set_exception(error)
-                group.done.exception()  # whoever waited may be gone
+                group.fail(error)
+            else:
+                group.succeed()
         lane.flying = False
 
     async def send(self, records: list[Placed], patience: float | None = None) -> bool:

@@ -92,41 +92,49 @@ def _bare(told: Told, sender: Sender, id: str) -> dict[str, Any]:  # noqa: A002 
 
 
 def _data(told: Told, sender: Sender, scrubber: Scrubber, session: str | None) -> dict[str, Any]:
-    identity = told.identity
+    clean = scrubber.text
+    data: dict[str, Any] = {"store": sender.store, "kind": told.kind, "sent_by": _sent_by(told, sender)}
+    for name in ("action", "currency", "object", "object_type", "order", "order_form"):
+        value = getattr(told, name)
+        if value is not None:
+            data[name] = clean(value)
+    if session is not None:
+        data["session"] = session
+    if told.page:
+        data["page"] = {name: clean(value) for name, value in told.page.items()}
+    if told.utm is not None:
+        data["utm"] = _utm(told.utm, scrubber)
+    if told.identity:
+        data |= _hashes(told.identity, scrubber)
+    if told.amount is not None:
+        data["amount"] = told.amount
+    if told.parameters:
+        data["parameters"] = scrubber.tree(told.parameters)
+    if told.tracked_at is not None:
+        data["tracked_at"] = to_text(told.tracked_at)
+    if told.consent is not None:
+        data["consent"] = told.consent
+    device = {"user_agent": sender.user_agent and clean(sender.user_agent), "network": sender.network}
+    data["device"] = {name: value for name, value in device.items() if value is not None}
+    return data
+
+
+def _hashes(identity: dict[str, Any], scrubber: Scrubber) -> dict[str, str]:
     customer = identity.get("customer")
-    data: dict[str, Any] = {
-        "store": sender.store,
-        "kind": told.kind,
-        "action": told.action and scrubber.text(told.action),
-        "session": session,
-        "page": scrubber.tree(told.page),
-        "utm": _utm(told, scrubber),
+    hashes = {
         # vtex-checkout identifies by the e-mail itself (A3.4).
         "email_hash": scrubber.email(identity.get("email")) or scrubber.email(customer),
         "phone_hash": scrubber.phone(identity.get("phone")),
         "customer_hash": scrubber.customer(customer),
         "identity_source": identity.get("source") and scrubber.text(identity["source"]),
-        "amount": told.amount,
-        "currency": told.currency and scrubber.text(told.currency),
-        "object": told.object and scrubber.text(told.object),
-        "object_type": told.object_type and scrubber.text(told.object_type),
-        "parameters": scrubber.tree(told.parameters) if told.parameters else None,
-        "order": told.order and scrubber.text(told.order),
-        "order_form": told.order_form and scrubber.text(told.order_form),
-        "tracked_at": to_text(told.tracked_at) if told.tracked_at is not None else None,
-        "consent": told.consent,
-        "sent_by": _sent_by(told, sender),
-        "device": {"user_agent": sender.user_agent and scrubber.text(sender.user_agent), "network": sender.network},
     }
-    return {name: value for name, value in data.items() if value is not None}
+    return {name: value for name, value in hashes.items() if value is not None}
 
 
-def _utm(told: Told, scrubber: Scrubber) -> dict[str, Any] | None:
-    if told.utm is None:
-        return None
-    utm: dict[str, Any] = scrubber.tree(told.utm)
-    if "observed_at" in utm:
-        utm["observed_at"] = to_text(utm["observed_at"])
+def _utm(told: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
+    utm = {name: scrubber.text(value) for name, value in told.items() if name != "observed_at"}
+    if told.get("observed_at") is not None:
+        utm["observed_at"] = to_text(told["observed_at"])
     return utm
 
 

@@ -68,17 +68,17 @@ class Request:
         """Return the body, unpacked.
 
         Raises:
-            Refused: 413 when it is too large, 408 when it comes too slowly, 415 when its encoding is not understood.
+            Refused: 413 when it is too large, 408 when it never came, 415 when its encoding is not understood.
         """
         settings = self._settings
         limit = limit or settings.body_limit
         declared = self.headers.get(b"content-length")
         try:
-            raw = await limits.read_body(self._receive, declared, limit, settings.read_timeout)
+            raw = await limits.read_body(self._receive, declared, limit)
             return limits.unpack_body(raw, self.headers.get(b"content-encoding", b""), limit)
         except limits.TooLargeError as error:
             raise Refused(refusal(413, "too_large", f"{error}: send less at once.")) from error
-        except (limits.TooSlowError, limits.GoneError) as error:
+        except limits.GoneError as error:
             raise Refused(refusal(408, "timeout", f"{error}.", None, CLOSE)) from error
         except limits.BadEncodingError as error:
             raise Refused(refusal(415, "invalid", f"{error}.")) from error

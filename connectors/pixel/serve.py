@@ -6,23 +6,21 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
-import httptools
 import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
 from connectors.pixel.admission import Admission
-from connectors.pixel.answers import Answer, refusal
 from connectors.pixel.app import Collector
 from connectors.pixel.drain import Drainer
 from connectors.pixel.health import Health
 from connectors.pixel.intake import Intake
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
+from connectors.pixel.protocol import Protocol, sweep
 from connectors.pixel.proxy import Proxy
 from connectors.pixel.scripts import Scripts
 from connectors.pixel.settings import CollectorSettings
@@ -69,6 +67,7 @@ async def run_collector(
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     helpers = [
         asyncio.create_task(drainer.run()),
+        asyncio.create_task(sweep(server.server_state.connections, settings.read_timeout)),
         asyncio.create_task(_open_doors(connection, secrets, settings, intake, outlet)),
     ]
     try:
@@ -145,15 +144,15 @@ class _Server(uvicorn.Server):
 
 
 def _server(app: Collector, settings: CollectorSettings) -> _Server:
-    protocol = type("Protocol", (_Protocol,), {"head_timeout": settings.read_timeout})
     return _Server(
         uvicorn.Config(
             app,
-            http=protocol,
+            http=Protocol,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # it would believe anybody's X-Forwarded-For; privacy.sender_address does not
             server_header=False,
             date_header=False,
             timeout_keep_alive=30,
@@ -161,48 +160,3 @@ def _server(app: Collector, settings: CollectorSettings) -> _Server:
             backlog=4096,
         )
     )
-
-
-class _Protocol(HttpToolsProtocol):
-    """Closes connections whose head does not come, and answers broken HTTP as JSON."""
-
-    head_timeout = 10.0
-    _head: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        super().connection_made(transport)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._unwatch()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        self._watch()
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._unwatch()
-        try:
-            super().on_headers_complete()
-        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
-            raise httptools.HttpParserError(str(error)) from error
-
-    def send_400_response(self, msg: str) -> None:
-        reply = refusal(400, "invalid", msg, None, (b"connection", b"close"))
-        self.transport.write(_raw(reply))
-        self.transport.close()
-
-    def _watch(self) -> None:
-        self._unwatch()
-        self._head = self.loop.call_later(self.head_timeout, self.transport.close)
-
-    def _unwatch(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
-
-
-def _raw(reply: Answer) -> bytes:
-    head = b"HTTP/1.1 %d Bad Request\r\n" % reply.status
-    return head + b"".join(b"%s: %s\r\n" % pair for pair in reply.headers) + b"\r\n" + reply.body

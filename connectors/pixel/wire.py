@@ -7,6 +7,7 @@ client's extra keys are lost; what breaks the contract (no action, a currency wi
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
@@ -103,7 +104,8 @@ def read_event(body: Body, given_id: str | None = None) -> Told:
         told.parameters["object"] = body["object"]
     if action.startswith("order."):
         told.order = _first(about, _ORDER_KEYS) or told.object or _first(metadata, _ORDER_KEYS)
-    told.order_form = next(filter(None, (_first(place, _ORDER_FORM_KEYS) for place in (body, about, metadata))), None)
+    for place in (body, about, metadata):
+        told.order_form = told.order_form or _first(place, _ORDER_FORM_KEYS)
     if action == "checkout.started" and told.order_form is None:
         told.order_form = text(about.get("reference")) or told.object
     return told
@@ -213,8 +215,7 @@ def _money(body: Body) -> tuple[str | None, str | None]:
 def _page(body: Body) -> dict[str, Any]:
     page = body.get("page")
     if isinstance(page, dict):
-        parts = {name: text(page.get(name), _LONGEST_URL) for name in ("url", "title", "path", "referrer")}
-        return {name: part for name, part in parts.items() if part}
+        return _texts(page, ("url", "title", "path", "referrer"), _LONGEST_URL)
     # Before 2.1.5 the address stood at the top level.
     url = text(body.get("url"), _LONGEST_URL) or (text(page, _LONGEST_URL) if isinstance(page, str) else None)
     return {"url": url} if url else {}
@@ -223,14 +224,10 @@ def _page(body: Body) -> dict[str, Any]:
 def _utm(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
-    utm = {name: text(value.get(name)) for name in ("source", "medium", "campaign", "term", "content")}
-    kept: dict[str, Any] = {name: part for name, part in utm.items() if part}
-    try:
-        observed = instant(value.get("observed_at"))
-    except WireError:
-        observed = None
-    if observed is not None:
-        kept["observed_at"] = observed
+    kept: dict[str, Any] = _texts(value, ("source", "medium", "campaign", "term", "content"), _LONGEST)
+    if "observed_at" in value:
+        with suppress(WireError):
+            kept["observed_at"] = instant(value["observed_at"])
     return kept or None
 
 
@@ -239,7 +236,7 @@ def _user(body: Body) -> dict[str, Any]:
     user = body.get("user_parameters")
     if not isinstance(user, dict) or not user:
         user = body.get("user")
-    if not isinstance(user, dict):
+    if not isinstance(user, dict) or not user:
         return {}
     return _identity(user, customer=user.get("user_id", user.get("id")))
 
@@ -264,13 +261,25 @@ def _identity(values: Body, customer: Any) -> dict[str, Any]:
 
 
 def _first(place: Body, names: tuple[str, ...]) -> str | None:
+    if not place:
+        return None
     for name in names:
         value = place.get(name)
+        if value is None:
+            continue
         if isinstance(value, dict):  # `order: {...}`, `orderForm: {...}`
             value = value.get("reference", value.get("id"))
         if (found := text(value)) is not None:
             return found
     return None
+
+
+def _texts(place: Body, names: tuple[str, ...], longest: int) -> dict[str, str]:
+    kept = {}
+    for name in names:
+        if (value := place.get(name)) is not None and (part := text(value, longest)) is not None:
+            kept[name] = part
+    return kept
 
 
 def _map(value: Any) -> Body:
