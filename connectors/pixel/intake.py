@@ -160,4 +160,4 @@ class Intake:
 
     def count(self, kind: str, number: int = 1) -> None:
         """Count accepted events."""
-        self._metrics.events.labels(kind).inc(number)
+        self._metrics.accepted(kind, number)

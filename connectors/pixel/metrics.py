@@ -26,7 +26,12 @@ class Metrics:
             registry=self.registry,
         )
         self._answered = lru_cache(maxsize=256)(self.requests.labels)
+        self._accepted = lru_cache(maxsize=16)(self.events.labels)
 
     def answered(self, route: str, status: int) -> None:
         """Count a request; the labels are few, and looking them up costs more than counting."""
         self._answered(route, status).inc()
+
+    def accepted(self, kind: str, number: int) -> None:
+        """Count accepted events."""
+        self._accepted(kind).inc(number)

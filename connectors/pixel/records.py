@@ -94,28 +94,34 @@ def _bare(told: Told, sender: Sender, id: str) -> dict[str, Any]:  # noqa: A002 
 def _data(told: Told, sender: Sender, scrubber: Scrubber, session: str | None) -> dict[str, Any]:
     clean = scrubber.text
     data: dict[str, Any] = {"store": sender.store, "kind": told.kind, "sent_by": _sent_by(told, sender)}
-    for name in ("action", "currency", "object", "object_type", "order", "order_form"):
-        value = getattr(told, name)
-        if value is not None:
-            data[name] = clean(value)
     if session is not None:
         data["session"] = session
+    data |= _scalars(told, scrubber)
     if told.page:
         data["page"] = {name: clean(value) for name, value in told.page.items()}
     if told.utm is not None:
         data["utm"] = _utm(told.utm, scrubber)
     if told.identity:
         data |= _hashes(told.identity, scrubber)
-    if told.amount is not None:
-        data["amount"] = told.amount
     if told.parameters:
         data["parameters"] = scrubber.tree(told.parameters)
+    device = {"user_agent": sender.user_agent and clean(sender.user_agent), "network": sender.network}
+    data["device"] = {name: value for name, value in device.items() if value is not None}
+    return data
+
+
+def _scalars(told: Told, scrubber: Scrubber) -> dict[str, str]:
+    data = {}
+    for name in ("action", "currency", "object", "object_type", "order", "order_form"):
+        value = getattr(told, name)
+        if value is not None:
+            data[name] = scrubber.text(value)
+    if told.amount is not None:
+        data["amount"] = told.amount
     if told.tracked_at is not None:
         data["tracked_at"] = to_text(told.tracked_at)
     if told.consent is not None:
         data["consent"] = told.consent
-    device = {"user_agent": sender.user_agent and clean(sender.user_agent), "network": sender.network}
-    data["device"] = {name: value for name, value in device.items() if value is not None}
     return data
 
 
