@@ -79,15 +79,18 @@ class Engine:
         """Let go of every shard: finish what is being committed, drop the rest."""
         self.live = False
         shards, self.shards = self.shards, {}
+        producers, self._producers = self._producers, {}
         self.metrics.shards.set(0)
-        await asyncio.gather(*(shard.close() for shard in shards.values()), self.effects.let_go())
+        await asyncio.gather(
+            *(shard.close() for shard in shards.values()),
+            *(producer.stop() for producer in producers.values()),
+            self.effects.let_go(),
+        )
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Fence every earlier owner of the assigned shards (step 1 of the commit protocol)."""
         await self.revoke()
         numbers = self._whole_shards(assigned)
-        for producer in self._producers.values():
-            await producer.stop()
         started = monotonic()
         self._producers = {number: self._producer(number) for number in numbers}
         await asyncio.gather(*(producer.start() for producer in self._producers.values()))

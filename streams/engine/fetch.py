@@ -197,7 +197,9 @@ class FetchThread(AIOKafkaConsumerThread):
         ):
             return int(app.engine.settings.fetch_wait_ms)
         soonest = app.engine.wanted_in()
-        return UNKNOWN_POLL_MS if soonest is None else max(1, min(LONGEST_POLL_MS, round(soonest * 1000)))
+        if soonest is None:
+            return LONGEST_POLL_MS if app.engine.halted else UNKNOWN_POLL_MS
+        return max(1, min(LONGEST_POLL_MS, int(soonest * 1000 + 0.5)))
 
     async def _until_new(self, fetcher: Any, seconds: float) -> None:
         new = fetcher._create_fetch_waiter()

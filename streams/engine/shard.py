@@ -108,8 +108,10 @@ class ShardAtWork:
 
     def wants_in(self, now: float) -> float | None:
         """Return the seconds until a topic that is not wanted now may be wanted again; None when all are."""
-        waits = [max(SHORTEST_POLL_S, self._not_before.get(topic, 0.0) - now) for topic in self._waiting]
-        waits += [left for until in self._not_before.values() if (left := until - now) > 0]
+        halted = self._around.halted
+        working = [topic for topic in tuple(self._waiting) if topic not in halted]
+        waits = [max(SHORTEST_POLL_S, self._not_before.get(topic, 0.0) - now) for topic in working]
+        waits += [left for until in tuple(self._not_before.values()) if (left := until - now) > 0]
         return min(waits, default=None)
 
     def arrived(self, one: Arrived) -> None:

@@ -67,8 +67,8 @@ class StagedTable:
             if value is not None:
                 yield key, value
 
-    def keep(self, limit: int) -> None:
-        """Keep what the step wrote, encoded.
+    def encoded(self, limit: int) -> dict[str, bytes | None]:
+        """Return what the step wrote, encoded, for `keep()`.
 
         Raises:
             RecordTooLarge: a row has more than `limit` bytes.
@@ -89,6 +89,10 @@ class StagedTable:
             if len(raw) + len(key) > limit:
                 raise RecordTooLarge(f"table {self.table.name}: a row of {len(raw)} bytes, more than {limit}")
             encoded[key] = raw
+        return encoded
+
+    def keep(self, encoded: dict[str, bytes | None]) -> None:
+        """Keep what the step wrote."""
         self._kept.update(encoded)
         self._fresh.clear()
 

@@ -24,6 +24,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from aiokafka.errors import InvalidTimestampError
+
 from streams.engine.errors import Fatal, Fenced, TooLargeForBroker
 from streams.engine.milestones import Milestones
 from streams.engine.producer import ShardProducer
@@ -34,6 +36,7 @@ EXIT_FENCED = 71
 EXIT_BROKEN_CHAIN = 72
 EXIT_SPLIT_SHARD = 73
 EXIT_CRASHED = 74
+EXIT_CLOCK = 75
 
 
 class Names(Protocol):
@@ -86,6 +89,12 @@ class Transaction:
                 return await self._commit(turn)
         except (Fenced, TooLargeForBroker, asyncio.CancelledError):
             raise
+        except InvalidTimestampError as error:
+            raise Fatal(
+                EXIT_CLOCK,
+                f"shard {self._shard}: the broker refuses records from the future: this machine's clock is more than "
+                "an hour ahead of the broker's. Nothing was written. Set the clock (NTP); the worker then goes on.",
+            ) from error
         except Exception as error:
             raise Fatal(
                 EXIT_COMMIT_UNKNOWN,

@@ -82,9 +82,11 @@ class Turn:
 
     def keep(self) -> None:
         """End a step that succeeded; what does not fit raises, and the step has to be dropped."""
-        for view in self.views.values():
-            if view.touched:
-                view.keep(self.record_limit - OVERHEAD)
+        limit = self.record_limit - OVERHEAD
+        # All are encoded before any is kept: what does not fit in one table must leave no trace in another.
+        encoded = [(view, view.encoded(limit)) for view in self.views.values() if view.touched]
+        for view, rows in encoded:
+            view.keep(rows)
         self._save()
 
     def _save(self) -> None:

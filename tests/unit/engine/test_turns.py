@@ -12,6 +12,7 @@ from streams.engine.outbox import OUTBOX
 from streams.engine.testing import MemoryShard
 
 COUNTS = Table("test.counts", JSON)
+OTHER = Table("test.other", JSON)
 SECRET = "maria@example.com"
 
 
@@ -25,7 +26,7 @@ class Counter(Agent):
 
     name = "counter"
     inputs = (topics.PIXEL_EVENTS,)
-    tables = (COUNTS,)
+    tables = (COUNTS, OTHER)
 
     def __init__(self):
         self.prepared = 0
@@ -36,6 +37,7 @@ class Counter(Agent):
             b"later": lambda *_: None if self.prepared else fail(NotYet(self.prepare)),
             b"never": lambda *_: fail(NotYet(self.prepare)),
             b"huge": lambda _, __, shard: shard.table(COUNTS).__setitem__("huge", "x" * 2_000_000),
+            b"half": lambda _, __, shard: shard.table(OTHER).__setitem__("strange", object()),
             b"strange": lambda _, __, shard: shard.table(COUNTS).__setitem__("strange", object()),
             b"duplicate": lambda batch, record, _: batch.duplicate(record, "an-id"),
             b"filtered": lambda batch, record, _: batch.filtered(record, "an-id", "bot"),
@@ -107,7 +109,7 @@ async def feed(shard, *values, key=b"acme/k"):
 class TestCulprits:
     """Whatever an agent raises stops only the record that made it raise."""
 
-    @pytest.mark.parametrize("culprit", [b"raise", b"poison", b"huge", b"strange", b"never"])
+    @pytest.mark.parametrize("culprit", [b"raise", b"poison", b"huge", b"strange", b"half", b"never"])
     async def test_only_the_culprit_is_dead_lettered(self, shard, culprit):
         """The rest of the batch is counted and sent; nothing of the culprit's work remains."""
         await feed(shard, b"1", culprit, b"2")
