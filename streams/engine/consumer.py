@@ -120,8 +120,8 @@ class BatchConsumer(driver.Consumer):
 
     def arrived(self, batch: PartitionBatch) -> None:
         """Hand a batch that has come through Faust to its shard, unless a rebalance has come between."""
-        self._on_their_way.discard((batch.topic, batch.shard))
         if batch.generation == self.app.consumer_generation_id:
+            self._on_their_way.discard((batch.topic, batch.shard))
             self.app.engine.deliver(batch.topic, batch.shard, batch.records, batch.first, batch.position)
 
     def lags(self) -> dict[tuple[str, int], int]:

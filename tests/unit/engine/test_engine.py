@@ -1,0 +1,129 @@
+"""The worker around the shards: whole shards only, names, health, and what agents may not share."""
+
+import pytest
+
+from schemas import topics
+from streams.engine import agent as interface
+from streams.engine.agent import JSON, TEXT, Agent, Table
+from streams.engine.engine import Engine
+from streams.engine.errors import Fatal
+from streams.engine.health import Health
+from streams.engine.metrics import Metrics
+from streams.engine.milestones import Unwatched
+from streams.engine.names import StreamNames
+from streams.engine.registry import Parts
+from streams.engine.settings import EngineSettings
+from streams.engine.state import Line
+from streams.engine.transaction import EXIT_SPLIT_SHARD
+from streams.engine.worker import Worker
+
+
+class Broker:
+    """How to reach a broker that no test here reaches."""
+
+    def options(self):
+        return {"bootstrap_servers": "127.0.0.1:1"}
+
+    def topic(self, name):
+        return f"test-{name}"
+
+
+class Reading(Agent):
+    name = "reading"
+    inputs = (topics.PIXEL_EVENTS, topics.TRACKING_EVENTS)
+
+    def process(self, batch, shard):
+        """Do nothing."""
+
+
+def raising(error):
+    """Raise instead of leaving the process."""
+    raise error
+
+
+@pytest.fixture
+def engine():
+    """An engine whose fatal errors can be caught."""
+    worker = Worker(Broker(), [Reading()], {}, EngineSettings())
+    return Engine(
+        line=worker.line, names=worker.names, options=worker.options, settings=worker.settings,
+        effects=worker.effects, metrics=Metrics(), milestones=Unwatched(), fatal=raising,
+    )  # fmt: skip
+
+
+class TestShards:
+    """A shard is one partition number of every topic."""
+
+    async def test_a_split_shard_ends_the_worker(self, engine):
+        """Two workers with half a shard each would fence each other for ever."""
+        whole = [(f"test-{name}", 1) for name in ("pixel.events", "tracking.events", "effects.outcomes")]
+        assert engine._whole_shards([*whole, ("test-streams.x-changelog", 2)]) == {1}
+        with pytest.raises(Fatal, match=r"without \['test-tracking.events'\]") as caught:
+            engine._whole_shards([part for part in whole if "tracking" not in part[0]])
+        assert caught.value.code == EXIT_SPLIT_SHARD
+
+    async def test_batches_for_shards_that_have_gone_are_dropped(self, engine):
+        """They are not committed, so their next owner gets them."""
+        engine.deliver("test-pixel.events", 3, [object()], 0, 1)
+        assert not engine.wants("test-pixel.events", 3)
+        assert engine.shards == {}
+
+
+class TestHealth:
+    """Health is derived from progress."""
+
+    async def test_a_new_worker_waits_for_its_assignment(self, engine):
+        """It is not ready, but nobody has to look yet."""
+        health = Health(engine)
+        (wait,) = health.waits()
+        assert (health.ready, health.healthy, wait.who) == (False, True, "worker")
+
+    async def test_a_halted_topic_needs_somebody(self, engine):
+        """The message is the one that the breaker wrote."""
+        engine.live = True
+        engine.halted["pixel.events"] = "repair it"
+        health = Health(engine)
+        health.observe()
+        assert not health.healthy
+        assert [wait.whom for wait in health.waits()] == ["repair it"]
+
+
+class TestLine:
+    """What agents may not share."""
+
+    def test_names_are_unique(self):
+        """Fates and outcomes are told by agent."""
+        with pytest.raises(ValueError, match="share a name"):
+            Line([Reading(), Reading()])
+
+    def test_a_table_name_is_one_table(self):
+        """The same table may be shared, another one of its name may not."""
+
+        class One(Agent):
+            name, inputs, tables = "one", (), (Table("t", JSON),)
+
+        class Two(Agent):
+            name, inputs, tables = "two", (), (Table("t", TEXT),)
+
+        with pytest.raises(ValueError, match="'t' but differ"):
+            Line([One(), Two()])
+
+    def test_disk_tables_need_a_folder(self):
+        """Without one the worker does not start."""
+        with pytest.raises(ValueError, match="no state folder"):
+            Parts({"t": Table("t", disk=True)}, None)
+
+
+def test_names_carry_the_prefix():
+    """Group, changelogs and transactional ids."""
+    names = StreamNames(Broker().topic)
+    found = (names.group, names.changelog("seen"), names.transactional_id(3))
+    assert found == ("test-streams", "test-streams.seen-changelog", "test-streams-3")
+
+
+def test_the_interface_exports_what_agents_need():
+    """A name that disappears breaks agents: this list is the contract."""
+    assert set(interface.__all__) == {
+        "JSON", "RAW", "TEXT", "Agent", "Batch", "Codec", "Effect", "EffectOutcome", "NotYet", "Poison", "Record",
+        "Shard", "Table", "View",
+    }  # fmt: skip
