@@ -92,7 +92,11 @@ func load(target, path, connections, seconds, rate string) {
 			}
 			defer conn.Close()
 			reader := bufio.NewReader(conn)
+			// Spread over the interval: pages do not load all at once.
 			due := time.Now()
+			if perSecond > 0 {
+				due = due.Add(time.Duration(float64(n) / perSecond * float64(time.Second)))
+			}
 			for time.Now().Before(end) {
 				if perSecond > 0 {
 					due = due.Add(time.Duration(float64(count) / perSecond * float64(time.Second)))

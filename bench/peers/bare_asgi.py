@@ -3,7 +3,6 @@
 What the collector does besides (stores, contract, privacy, spool, limits) costs the difference.
 """
 
-import asyncio
 import socket
 import sys
 import time
@@ -25,7 +24,7 @@ async def main(bootstrap: str, topic: str, partition: int) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
     await producer.start()
 
-    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def app(_scope: dict[str, Any], receive: Any, send: Any) -> None:
         body = (await receive())["body"]
         told = orjson.loads(body)
         now = time.time_ns() // 1_000_000
@@ -39,9 +38,9 @@ async def main(bootstrap: str, topic: str, partition: int) -> None:
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False,
-        date_header=False,
+        date_header=False, proxy_headers=False,
     )  # fmt: skip
-    print("http://127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
