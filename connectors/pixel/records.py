@@ -22,7 +22,7 @@ class Record(NamedTuple):
     event: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sender:
     """Where a body came from: the request's own facts, already masked."""
 
