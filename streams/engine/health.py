@@ -1,5 +1,6 @@
 """Health from progress: who waits for whom, and since when. Nothing is pinged."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -40,9 +41,23 @@ class Health:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._not_live_since: float | None = monotonic()
+        self._stuck: dict[tuple[str, int], tuple[int | None, float]] = {}
 
-    def observe(self) -> None:
-        """Take note; called about once a second."""
+    def observe(self, lags: Mapping[tuple[str, int], int]) -> None:
+        """Take note; called about once a second.
+
+        Args:
+            lags: records that wait in each input partition, by topic and shard.
+        """
+        for (topic, number), lag in lags.items():
+            shard = self._engine.shards.get(number)
+            if shard is None or not lag:
+                self._stuck.pop((topic, number), None)
+                continue
+            committed = shard.committed.get(topic)
+            known = self._stuck.get((topic, number))
+            if known is None or known[0] != committed:
+                self._stuck[topic, number] = (committed, monotonic())
         if self._engine.live:
             self._not_live_since = None
         elif self._not_live_since is None:
@@ -69,6 +84,10 @@ class Health:
             found.append(
                 Wait("worker", "an assignment, or its tables to be restored", waited, healthy=waited < LONG_RESTORE_S)
             )
+        for (topic, number), (_, since) in self._stuck.items():
+            if now - since > SLOW_TURN_S and topic not in self._engine.halted:
+                what = "its next commit, although records wait: restart the worker if that does not end"
+                found.append(Wait(f"{topic} in shard {number}", what, now - since, healthy=False))
         for shard in self._engine.shards.values():
             who = f"shard {shard.number}"
             if shard.fenced_since is not None:

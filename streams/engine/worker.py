@@ -111,23 +111,25 @@ class Worker:
         told = False
         while True:
             self.engine.check()
-            self.health.observe()
-            self._measure()
+            self.health.observe(self._measure())
             if not told and self.engine.live:
                 told = True
                 if on_ready is not None:
                     on_ready()
             await asyncio.sleep(0.02 if not told else 1.0)
 
-    def _measure(self) -> None:
+    def _measure(self) -> dict[tuple[str, int], int]:
         app = self.app
         consumer = app._consumer if app is not None else None
         if app is None or consumer is None or not consumer.started:
-            return
+            return {}
         left = 0 if self.engine.live else app.tables.recovery.active_remaining_total()
         self.metrics.restore.set(max(0, left))
-        for (topic, shard), lag in consumer.lags().items():
-            self.metrics.lag.labels(self.engine.source_topics[topic].name, shard).set(lag)
+        sources = self.engine.source_topics
+        lags = {(sources[topic].name, shard): lag for (topic, shard), lag in consumer.lags().items()}
+        for (topic, shard), lag in lags.items():
+            self.metrics.lag.labels(topic, shard).set(lag)
+        return lags
 
 
 def leave(error: Fatal) -> NoReturn:

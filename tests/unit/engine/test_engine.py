@@ -1,5 +1,7 @@
 """The worker around the shards: whole shards only, names, health, and what agents may not share."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from schemas import topics
@@ -83,9 +85,27 @@ class TestHealth:
         engine.live = True
         engine.halted["pixel.events"] = "repair it"
         health = Health(engine)
-        health.observe()
+        health.observe({})
         assert not health.healthy
         assert [wait.whom for wait in health.waits()] == ["repair it"]
+
+    async def test_records_that_wait_without_a_commit_need_somebody(self, engine, monkeypatch):
+        """A fetch that has died says nothing: that nothing is committed does."""
+        now = [1000.0]
+        monkeypatch.setattr("streams.engine.health.monotonic", lambda: now[0])
+        engine.live = True
+        engine.shards[1] = SimpleNamespace(
+            number=1, committed={"pixel.events": 7}, fenced_since=None, turn_since=None,
+            state=SimpleNamespace(failed_ticks=[]),
+        )  # fmt: skip
+        health = Health(engine)
+        health.observe({("pixel.events", 1): 5})
+        now[0] += 60
+        health.observe({("pixel.events", 1): 5})
+        assert [wait.who for wait in health.waits()] == ["pixel.events in shard 1"]
+        engine.shards[1].committed["pixel.events"] = 8
+        health.observe({("pixel.events", 1): 4})
+        assert health.healthy
 
 
 class TestLine:
