@@ -85,6 +85,7 @@ INTERNALS: Final = (
     Internal("aiokafka.consumer.fetcher:PartitionRecords._unpack_records", "fetch", "calls self._consumer_record", "b803e6d46480"),
     Internal(f"{_PARTITION}.pause", "fetch", "leaves the partition out of the next fetch", "6c91801ebcc2"),
     Internal(f"{_PARTITION}.resume", "fetch", "wakes the routine", "8aecb5a6164f"),
+    Internal("aiokafka.producer.message_accumulator:BatchBuilder.append", "producer", "is passed by: `_builder`, `_relative_offset`", "657d76f55157"),
     Internal("aiokafka.producer.sender:Sender._do_txn_commit", "producer", "flushes, but ignores what failed", "8263eaebb7c3"),
     Internal("aiokafka.producer.sender:AddPartitionsToTxnHandler.handle_response", "worker", "BACKOFF_OVERRIDE", "67266db24da2"),
 )  # fmt: skip

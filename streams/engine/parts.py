@@ -8,7 +8,7 @@ is also the timestamp of their changelog record, so that the order of expiry sur
 
 from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
-from typing import Protocol
+from typing import Protocol, cast
 
 from streams.engine.table import Table
 
@@ -69,11 +69,14 @@ class MemoryPart:
 
     def apply(self, writes: Mapping[str, bytes | None], at: int, position: int) -> None:  # noqa: ARG002  as above
         rows = self.rows
-        for key, value in writes.items():
-            if value is None:
-                rows.pop(key, None)
-            else:
-                rows[key] = value
+        if None in writes.values():
+            for key, value in writes.items():
+                if value is None:
+                    rows.pop(key, None)
+                else:
+                    rows[key] = value
+        else:
+            rows.update(cast("Mapping[str, bytes]", writes))
         self.position = position
 
     def restore(self, records: Iterable[ChangelogRecord], position: int) -> None:

@@ -1,7 +1,9 @@
+# ruff: noqa: SLF001  touches internals of aiokafka; each is named in internals.py and guarded by a test
 """The transactional producer of one shard: the few calls of aiokafka that a transaction needs, made safe."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -90,20 +92,16 @@ class ShardProducer:
             For each batch the future of its delivery, and the number of its records.
         """
         producer = self._open
-        batch, count = producer.create_batch(), 0
         sent = []
-        for key, value, headers in entries:
-            if (
-                batch.append(key=key, value=value, timestamp=at, headers=list(headers) if headers else NO_HEADERS)
-                is None
-            ):
+        rest = iter(entries)
+        left: Entry | None = None
+        while True:
+            batch = producer.create_batch()
+            count, left = _fill(batch, left, rest, at)
+            if count:
                 sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-                batch, count = producer.create_batch(), 0
-                batch.append(key=key, value=value, timestamp=at, headers=list(headers) if headers else NO_HEADERS)
-            count += 1
-        if count:
-            sent.append((await producer.send_batch(batch, topic, partition=partition), count))
-        return sent
+            if left is None:
+                return sent
 
     async def delivered(self, futures: Sequence[Any]) -> None:
         """Await every delivery: aiokafka's own flush before a commit waits, but ignores what failed.
@@ -135,3 +133,23 @@ class ShardProducer:
             raise Fenced(f"{self.transactional_id} belongs to another worker now ({type(error).__name__})") from error
         except (MessageSizeTooLargeError, RecordListTooLargeError) as error:
             raise TooLargeForBroker(str(error)) from error
+
+
+def _fill(batch: Any, first: Entry | None, rest: Iterator[Entry], at: int) -> tuple[int, Entry | None]:
+    """Append records until the batch is full; return their number, and the one that found no room.
+
+    Goes past `BatchBuilder.append`, which does nothing more than this for bytes, at half its cost.
+    """
+    append, count = batch._builder.append, 0
+    for entry in rest if first is None else chain((first,), rest):
+        key, value, headers = entry
+        given = list(headers) if headers else NO_HEADERS
+        if append(count, at, key, value, given) is None:
+            if not count:
+                raise TooLargeForBroker(f"a record of {len(value or b'')} bytes does not fit an empty batch")
+            batch._relative_offset = count
+            batch.close()
+            return count, entry
+        count += 1
+    batch._relative_offset = count
+    return count, None

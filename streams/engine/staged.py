@@ -51,13 +51,11 @@ class StagedTable:
         self._fresh[key] = None
 
     def __contains__(self, key: str) -> bool:
-        value = self._fresh.get(key, _ABSENT)
-        if value is not _ABSENT:
-            return value is not None
-        raw: Any = self._kept.get(key, _ABSENT)
-        if raw is _ABSENT:
-            raw = self._read(key, self._horizon)
-        return raw is not None
+        if key in self._fresh:
+            return self._fresh[key] is not None
+        if key in self._kept:
+            return self._kept[key] is not None
+        return self._read(key, self._horizon) is not None
 
     def items(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         staged = {key for layer in (self._kept, self._fresh) for key in layer if key.startswith(prefix)}

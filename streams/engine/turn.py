@@ -3,6 +3,7 @@
 Its steps (an agent on a batch, on one record, on a tick) run between savepoints: `keep()` or `drop()`.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ class Turn:
         self.now = now
         self.sequence = sequence
         self.record_limit = record_limit
-        self.sent: dict[str, list[Entry]] = {}
+        self.sent: defaultdict[str, list[Entry]] = defaultdict(list)
         self.offsets: dict[str, int] = {}
         self.views: dict[str, StagedTable] = {}
         self._tables = tables
@@ -64,13 +65,10 @@ class Turn:
 
     def send(self, topic: Topic, key: bytes, value: bytes | None, headers: Sequence[Header] = ()) -> None:
         """Stage a record."""
-        size = len(key) + (len(value) if value is not None else 0) + OVERHEAD
+        size = len(key) + len(value or b"") + OVERHEAD
         if size > self.record_limit:
             raise RecordTooLarge(f"{topic.name}: a record of {size} bytes, more than {self.record_limit}")
-        entries = self.sent.get(topic.name)
-        if entries is None:
-            entries = self.sent[topic.name] = []
-        entries.append((key, value, headers))
+        self.sent[topic.name].append((key, value, headers))
 
     def effect(self, effect: Effect) -> None:
         """Stage a call to a destination; an id that waits in the outbox already is the same effect."""
@@ -117,7 +115,7 @@ class Turn:
 
     def _record(self, topic: Topic, key: bytes, value: bytes) -> None:
         """Stage what no later step that fails may take back; called between steps only."""
-        self.sent.setdefault(topic.name, []).append((key, value, ()))
+        self.sent[topic.name].append((key, value, ()))
         self._save()
 
     @property
