@@ -36,6 +36,9 @@ CONCURRENT_TRANSACTIONS_PAUSE_S = 0.003
 GC_THRESHOLD = (50_000, 20, 50)
 """A batch makes ten thousand short-lived records; Python's default would search them for cycles fourteen times."""
 
+SWITCH_S = 0.001
+"""A step of a transaction waits no longer for the consumer's thread, which decodes; Python's default is 5 ms."""
+
 
 class Connection(Protocol):
     """How to reach the broker: `connectors.kafka.connection.KafkaConnection`."""
@@ -84,6 +87,7 @@ class Worker:
         """
         aiokafka.producer.sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_PAUSE_S
         gc.set_threshold(*GC_THRESHOLD)
+        sys.setswitchinterval(SWITCH_S)
         stopping = stop or asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
