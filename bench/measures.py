@@ -146,10 +146,12 @@ def memory(kind: str) -> float:
 async def measure(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure it all, against what was asked for."""
 
-    def row(job: str, value: float, asked: float, unit: str, better: str) -> dict[str, Any]:
+    def row(  # noqa: PLR0917  a row of a table
+        job: str, value: float, asked: float, unit: str, better: str, peer: str = "asked for"
+    ) -> dict[str, Any]:
         ratio = value / asked if better == "higher" else asked / value
-        print(f"{job}: {value:,.1f} {unit} (asked: {asked:,.0f})", flush=True)
-        return {"job": job, "subject": "engine", "peer": "asked for", "value": round(value, 2), "peer_value": asked,
+        print(f"{job}: {value:,.1f} {unit} ({peer}: {asked:,.0f})", flush=True)
+        return {"job": job, "subject": "engine", "peer": peer, "value": round(value, 2), "peer_value": asked,
                 "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": 1}  # fmt: skip
 
     hop = await latency(options)
@@ -158,6 +160,6 @@ async def measure(options: dict[str, Any]) -> list[dict[str, Any]]:
         row("one hop at 2,000 events/s, p99", hop["p99"], 60, "ms", "lower"),
         row("back after kill -9, static membership", await comeback(options), 2, "s", "lower"),
         row("restore in memory", await restore(options), 300_000, "keys/s", "higher"),
-        row("memory of a million ids, in memory", memory("memory"), 300, "MB", "lower"),
-        row("memory of a million ids, on disk", memory("disk"), 150, "MB", "lower"),
+        row("memory of a million ids, in memory", memory("memory"), 300, "MB", "lower", "our own bound"),
+        row("memory of a million ids, on disk", memory("disk"), 150, "MB", "lower", "our own bound"),
     ]
