@@ -1,0 +1,1 @@
+"""Kafka, the real one: an embedded broker, topics, connections, committed readers, the directory of stores."""

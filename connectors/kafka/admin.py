@@ -1,0 +1,120 @@
+"""A few admin requests, their answers as plain data and their error codes as exceptions."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
+
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
+
+SET_ON_THE_TOPIC: Final = 1
+"""Kafka's ConfigSource DYNAMIC_TOPIC_CONFIG: set on the topic itself, not inherited from the broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicShape:
+    """How a topic stands on the broker."""
+
+    partitions: int
+    replication: int
+    ready: bool
+    """Whether every partition has a leader."""
+
+
+class Admin:
+    """Admin requests over one connection; see `open_admin`."""
+
+    def __init__(self, client: AIOKafkaAdminClient) -> None:
+        self._client = client
+
+    async def shapes(self) -> dict[str, TopicShape]:
+        """Return every topic of the broker."""
+        return {
+            topic["topic"]: TopicShape(
+                partitions=len(topic["partitions"]),
+                replication=min((len(part["replicas"]) for part in topic["partitions"]), default=0),
+                ready=bool(topic["partitions"]) and all(part["leader"] >= 0 for part in topic["partitions"]),
+            )
+            for topic in await self._client.describe_topics()
+            if not topic["error_code"]
+        }
+
+    async def create(
+        self, topics: Mapping[str, Mapping[str, str]], partitions: int, replication: int
+    ) -> frozenset[str]:
+        """Create topics, given by name and settings, in one request.
+
+        Returns:
+            Those created; the rest existed by then.
+
+        Raises:
+            ProvisioningRefused: the broker refused one, and why.
+        """
+        wanted = [NewTopic(name, partitions, replication, topic_configs=dict(of)) for name, of in topics.items()]
+        answer = await self._client.create_topics(wanted) if wanted else None
+        created = set()
+        for name, code, message in answer.topic_errors if answer is not None else ():
+            if not code:
+                created.add(name)
+            elif for_code(code) is not TopicAlreadyExistsError:
+                raise ProvisioningRefused(
+                    f"the broker does not create topic {name}: {message or for_code(code).__name__}"
+                )
+        return frozenset(created)
+
+    async def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the settings that stand on topics themselves."""
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        found: dict[str, dict[str, str]] = {}
+        for answer in await self._client.describe_configs(wanted) if wanted else ():
+            for code, message, _, name, entries in answer.resources:
+                if code:
+                    raise ProvisioningRefused(f"the settings of topic {name} cannot be read: {message}")
+                # An entry: name, value, read-only, source, sensitive, synonyms (and type and text in newer versions).
+                found[name] = {entry[0]: entry[1] for entry in entries if entry[3] == SET_ON_THE_TOPIC}
+        return found
+
+    async def set_settings(self, topics: Mapping[str, Mapping[str, str]]) -> None:
+        """Replace the settings that stand on topics: a setting left out goes back to the broker's default."""
+        wanted = [ConfigResource(ConfigResourceType.TOPIC, name, dict(of)) for name, of in topics.items()]
+        for answer in await self._client.alter_configs(wanted) if wanted else ():
+            for code, message, _, name in answer.resources:
+                if code:
+                    raise ProvisioningRefused(f"the settings of topic {name} cannot be changed: {message}")
+
+    async def delete(self, names: Iterable[str]) -> None:
+        """Delete topics."""
+        wanted = list(names)
+        if wanted:
+            await self._client.delete_topics(wanted)
+
+
+@asynccontextmanager
+async def open_admin(connection: KafkaConnection) -> AsyncIterator[Admin]:
+    """Connect, and close at the end of the block.
+
+    Raises:
+        BrokerUnreachable: no broker answered.
+    """
+    client = AIOKafkaAdminClient(**connection.options())
+    try:
+        try:
+            await client.start()
+        except (KafkaConnectionError, OSError) as error:
+            raise unreachable(connection, error) from error
+        yield Admin(client)
+    finally:
+        await client.close()
+
+
+def unreachable(connection: KafkaConnection, error: Exception) -> BrokerUnreachable:
+    """Return the error that says which broker did not answer, and what to do."""
+    return BrokerUnreachable(
+        f"no broker answered at {connection.bootstrap_servers}: {error}. "
+        "Start it, or correct KAFKA_BOOTSTRAP_SERVERS and the security settings."
+    )

@@ -1,0 +1,46 @@
+"""Free ports on this machine's own address."""
+
+import random
+import socket
+from typing import Final
+
+from connectors.kafka.errors import PortTaken
+from connectors.kafka.properties import HOST
+
+RANGE: Final = range(15_000, 32_000)
+"""Below the ports that systems give to outgoing connections: a broker that is down for a moment finds its own again."""
+
+
+def is_free(port: int) -> bool:
+    """Return whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does: closing connections do not count
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> list[int]:
+    """Return different ports where nobody listens."""
+    found: list[int] = []
+    for port in random.sample(RANGE, len(RANGE)):
+        if len(found) == count:
+            break
+        if is_free(port):
+            found.append(port)
+    return found
+
+
+def require_free(port: int) -> None:
+    """Refuse a port that is in use.
+
+    Raises:
+        PortTaken: somebody listens there, or this process may not.
+    """
+    if not is_free(port):
+        raise PortTaken(
+            f"port {port} of {HOST} is in use (or not allowed to this user): stop what listens there, "
+            "give another port, or none, and a free one is found"
+        )

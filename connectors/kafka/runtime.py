@@ -1,0 +1,106 @@
+"""What runs Kafka's classes: a Java, the jars, and an archive of loaded classes that makes starts faster."""
+
+import secrets
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from connectors.kafka.errors import BrokerDied
+from connectors.kafka.jars import Progress, fetch_jars, pinned
+from connectors.kafka.java import Java, find_java
+
+FORMAT_TIMEOUT_S: Final = 120
+STALE_RECORD_S: Final = 600
+JVM_FLAGS: Final = (
+    # Short-lived and small: the first compiler and the simplest collector start fastest and take least.
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A Java and the folder of the jars."""
+
+    java: Java
+    jars: Path
+
+    @property
+    def archive(self) -> Path:
+        """The class archive of this Java and these jars: loading classes from it halves the start (JEP 350)."""
+        return self.jars / f"classes-{self.java.version}.jsa"
+
+    def command(self, main: str, *arguments: str, heap: str, temporary: Path, record: Path | None = None) -> list[str]:
+        """Return the command line of a JVM.
+
+        Args:
+            main: the class to run.
+            arguments: for it.
+            heap: size of the heap, such as `384m`.
+            temporary: folder for unpacked native libraries.
+            record: write an archive of loaded classes there when it ends.
+        """
+        classpath = ":".join(str(self.jars / jar.file) for jar in pinned().jars)
+        flags = [*JVM_FLAGS, f"-Xmx{heap}", f"-Djava.io.tmpdir={temporary}"]
+        if self.archive.exists():
+            flags.append(f"-XX:SharedArchiveFile={self.archive}")
+        elif record is not None:
+            flags.append(f"-XX:ArchiveClassesAtExit={record}")
+        return [str(self.java.command), *flags, "-cp", classpath, main, *arguments]
+
+    def new_record(self) -> Path | None:
+        """Return where the next JVM may write the archive; None when there is one already."""
+        if self.archive.exists():
+            return None
+        for left in self.jars.glob("recording-*.jsa"):  # by processes that were killed before they put it in place
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > STALE_RECORD_S:
+                    left.unlink()
+        return self.jars / f"recording-{secrets.token_hex(4)}.jsa"
+
+    def keep_record(self, record: Path | None) -> None:
+        """Put a finished recording in place; a JVM that was killed has written none."""
+        if record is not None:
+            with suppress(FileNotFoundError):
+                record.replace(self.archive)
+
+    def format(self, properties: Path, cluster_id: str, temporary: Path) -> None:
+        """Format a node's data folder; one that is formatted already stays as it is.
+
+        Raises:
+            BrokerDied: the tool failed; the message holds what it said.
+        """
+        command = self.command(
+            "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c", str(properties),
+            heap="128m", temporary=temporary,
+        )  # fmt: skip
+        done = subprocess.run(  # noqa: S603  our own command line
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=FORMAT_TIMEOUT_S, env={"LANG": "C.UTF-8"},
+        )  # fmt: skip
+        if done.returncode:
+            said = " ".join((done.stdout + done.stderr).split())[-600:]
+            raise BrokerDied(f"Kafka's data folder could not be formatted ({properties.parent}): {said}")
+
+
+def prepare(cache: Path | None = None, java_home: Path | None = None, progress: Progress | None = None) -> Runtime:
+    """Find a Java and have the jars.
+
+    Args:
+        cache: folder of the jars; the user's cache by default.
+        java_home: a Java installation to prefer.
+        progress: told how far a download is.
+
+    Raises:
+        JavaMissing: no Java >= 17.
+        JarsUnavailable: the jars are neither in the cache nor to be fetched.
+    """
+    java = find_java(java_home)  # first, since it fails at once while a download takes its time
+    return Runtime(java, fetch_jars(cache, progress))

@@ -1,0 +1,102 @@
+"""Fixtures of every test that needs Kafka: the real one, embedded, one broker for the whole run.
+
+The first test that asks starts the broker, whichever xdist worker it runs in; the others find it through a file beside
+their temporary folders. It ends with the controlling pytest process, however that one ends (leash.py). With
+KAFKA_BOOTSTRAP_SERVERS set, that broker is used instead.
+"""
+
+import asyncio
+import fcntl
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.embedded import EmbeddedKafka
+from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.jars import jars_folder, pinned
+from connectors.kafka.java import find_java
+from connectors.kafka.provisioning import provision
+from connectors.kafka.readiness import wait_until_ready
+
+PARTITIONS = 4
+GIVEN = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
+HEAP = "640m"
+"""Two workers' topics at a time; the default 384 MB is for one shop."""
+
+
+def pytest_report_header() -> str:
+    """Say which broker the tests will use, and how it is found."""
+    if GIVEN:
+        return f"kafka: {GIVEN} (KAFKA_BOOTSTRAP_SERVERS)"
+    try:
+        java = find_java()
+    except KafkaSetupError as problem:
+        return f"kafka: none ({problem})"
+    folder = jars_folder()
+    known = "cached in" if folder.exists() else "to be fetched into"
+    return (
+        f"kafka: embedded Apache Kafka {pinned().version}, Java {java.version} ({java.command}), jars {known} {folder}"
+    )
+
+
+def pytest_configure_node(node: "pytest.Item") -> None:
+    """Tell an xdist worker whose broker it shares (called in the controller)."""
+    node.workerinput["controller_pid"] = os.getpid()
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the bootstrap servers of the run's one broker, started where nobody has yet."""
+    if GIVEN:
+        asyncio.run(wait_until_ready(KafkaConnection(GIVEN), seconds=20))
+        yield GIVEN
+        return
+    told = getattr(request.config, "workerinput", None)
+    if told is None:
+        kafka = asyncio.run(EmbeddedKafka(heap=HEAP).start())
+        yield kafka.bootstrap_servers
+        asyncio.run(kafka.stop())
+        return
+    # The broker outlives the worker that starts it: its owner is the controller.
+    shared = tmp_path_factory.getbasetemp().parent
+    with (shared / "kafka.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        address = shared / "kafka.address"
+        if not address.exists():
+            _started.append(asyncio.run(EmbeddedKafka(heap=HEAP, owner=told["controller_pid"]).start()))
+            address.write_text(_started[0].bootstrap_servers)
+    yield address.read_text()
+
+
+_started: list[EmbeddedKafka] = []
+"""Held until the process ends: the broker is the controller's, and not stopped here."""
+
+
+@pytest.fixture
+def kafka(kafka_broker: str) -> KafkaConnection:
+    """Return a connection to the run's broker, with a topic prefix of this test's own and no topics."""
+    return KafkaConnection(kafka_broker, topic_prefix=f"t{uuid.uuid4().hex[:12]}.")
+
+
+@pytest.fixture
+async def provisioned(kafka: KafkaConnection) -> AsyncIterator[KafkaConnection]:
+    """Return a connection under whose prefix every topic of the catalogue exists, with 4 partitions."""
+    await provision(kafka, partitions=PARTITIONS, replication=1)
+    yield kafka
+    await forget_topics(kafka)
+
+
+async def forget_topics(connection: KafkaConnection) -> None:
+    """Delete this test's topics: a broker maps two index files for each of their segments."""
+    admin = AIOKafkaAdminClient(**connection.options())
+    await admin.start()
+    try:
+        ours = [name for name in await admin.list_topics() if name.startswith(connection.topic_prefix)]
+        if connection.topic_prefix and ours:
+            await admin.delete_topics(ours)
+    finally:
+        await admin.close()
