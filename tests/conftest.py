@@ -10,10 +10,11 @@ import fcntl
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 
+from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.embedded import EmbeddedKafka
 from connectors.kafka.errors import KafkaSetupError
@@ -43,7 +44,7 @@ def pytest_report_header() -> str:
     )
 
 
-def pytest_configure_node(node: "pytest.Item") -> None:
+def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker whose broker it shares (called in the controller)."""
     node.workerinput["controller_pid"] = os.getpid()
 
@@ -77,26 +78,27 @@ _started: list[EmbeddedKafka] = []
 
 
 @pytest.fixture
-def kafka(kafka_broker: str) -> KafkaConnection:
+async def empty_kafka(kafka_broker: str) -> AsyncIterator[KafkaConnection]:
     """Return a connection to the run's broker, with a topic prefix of this test's own and no topics."""
-    return KafkaConnection(kafka_broker, topic_prefix=f"t{uuid.uuid4().hex[:12]}.")
+    connection = KafkaConnection(kafka_broker, topic_prefix=f"t{uuid.uuid4().hex[:12]}.")
+    yield connection
+    await forget_topics(connection)
 
 
 @pytest.fixture
-async def provisioned(kafka: KafkaConnection) -> AsyncIterator[KafkaConnection]:
+async def kafka(empty_kafka: KafkaConnection) -> KafkaConnection:
     """Return a connection under whose prefix every topic of the catalogue exists, with 4 partitions."""
-    await provision(kafka, partitions=PARTITIONS, replication=1)
-    yield kafka
-    await forget_topics(kafka)
+    await provision(empty_kafka, partitions=PARTITIONS, replication=1)
+    return empty_kafka
+
+
+@pytest.fixture
+def provisioned(kafka: KafkaConnection) -> KafkaConnection:
+    """Return the same as `kafka`, for tests whose point is that the topics exist."""
+    return kafka
 
 
 async def forget_topics(connection: KafkaConnection) -> None:
     """Delete this test's topics: a broker maps two index files for each of their segments."""
-    admin = AIOKafkaAdminClient(**connection.options())
-    await admin.start()
-    try:
-        ours = [name for name in await admin.list_topics() if name.startswith(connection.topic_prefix)]
-        if connection.topic_prefix and ours:
-            await admin.delete_topics(ours)
-    finally:
-        await admin.close()
+    async with open_admin(connection) as admin:
+        await admin.delete([name for name in await admin.shapes() if name.startswith(connection.topic_prefix)])

@@ -8,6 +8,7 @@ KafkaSetupError
 ├── DataFolderUnusable   choose another data folder, or stop its other broker
 ├── BrokerDied           read the log lines that it quotes
 ├── BrokerUnreachable    start the broker, or correct its address
+├── TopicMissing         provision the topics, or correct the prefix
 ├── DockerUnavailable    start Docker, install testcontainers, or do without
 ├── ProvisioningRefused  a topic stands otherwise than the catalogue wants, and only a person may decide
 └── WrongKey             give the SECRETS_KEY with which the secret was sealed
@@ -40,6 +41,10 @@ class BrokerDied(KafkaSetupError):
 
 class BrokerUnreachable(KafkaSetupError):
     """No broker answered at the address given."""
+
+
+class TopicMissing(KafkaSetupError):
+    """A topic that is to be read does not exist."""
 
 
 class DockerUnavailable(KafkaSetupError):
