@@ -20,6 +20,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -55,6 +56,7 @@ class EmbeddedKafka:
         java_home: a Java installation to prefer.
         progress: told how far a first download is; called from another thread.
         owner: pid of the process with which the broker ends; this one by default.
+        settings: of the broker, above ours, such as `{"listeners": ...}`.
     """
 
     size = 1
@@ -62,12 +64,14 @@ class EmbeddedKafka:
     def __init__(
         self, data: Path | None = None, port: int | None = None, heap: str = DEFAULT_HEAP, *, cache: Path | None = None,
         java_home: Path | None = None, progress: Progress | None = None, owner: int | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> None:  # fmt: skip
         self._data = data
         self._port = port
         self._heap = heap
         self._cache, self._java_home, self._progress = cache, java_home, progress
         self._owner = owner or os.getpid()
+        self._settings = settings or {}
         self._folder: Path | None = None
         self._lock: BinaryIO | None = None
         self.nodes: dict[int, Node] = {}
@@ -178,7 +182,7 @@ class EmbeddedKafka:
         return {
             number: Node(
                 runtime, number, self._folder / f"node-{number}", ports, self._heap, self._owner,
-                remove=self._folder if self._data is None else None,
+                remove=self._folder if self._data is None else None, settings=self._settings,
             )
             for number in numbers
         }  # fmt: skip
@@ -226,9 +230,10 @@ class EmbeddedCluster(EmbeddedKafka):
     def __init__(
         self, size: int = 3, data: Path | None = None, heap: str = DEFAULT_HEAP, *, cache: Path | None = None,
         java_home: Path | None = None, progress: Progress | None = None, owner: int | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
-            data, None, heap, cache=cache, java_home=java_home, progress=progress, owner=owner
+            data, None, heap, cache=cache, java_home=java_home, progress=progress, owner=owner, settings=settings
         )  # fmt: skip
         self.size = size
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,7 @@ class Node:
         heap: of the JVM.
         owner: pid of the process with which it ends.
         remove: folder to remove when the owner is gone; None keeps the data.
+        settings: of the broker, above ours.
     """
 
     runtime: Runtime
@@ -42,6 +44,7 @@ class Node:
     heap: str
     owner: int
     remove: Path | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
     pid: int | None = field(default=None, init=False)
     _leash: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     _record: Path | None = field(default=None, init=False)
@@ -69,7 +72,9 @@ class Node:
     def prepare(self, cluster_id: str) -> None:
         """Write its settings and format its data folder if that is new."""
         (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
-        self.properties.write_text(server_properties(self.number, self.ports, self.folder / "data"), "ascii")
+        self.properties.write_text(
+            server_properties(self.number, self.ports, self.folder / "data", self.settings), "ascii"
+        )
         if not (self.folder / "data" / "bootstrap.checkpoint").exists():
             self.runtime.format(self.properties, cluster_id, self.folder / "tmp")
 

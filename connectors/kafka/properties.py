@@ -1,5 +1,6 @@
 """The broker's settings, as the `server.properties` text of one combined broker and controller node."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +17,16 @@ class Ports:
     controller: int
 
 
-def server_properties(node: int, ports: dict[int, Ports], data: Path) -> str:
+def server_properties(
+    node: int, ports: dict[int, Ports], data: Path, further: Mapping[str, object] | None = None
+) -> str:
     """Return the settings of a node.
 
     Args:
         node: its id.
         ports: of every node of the cluster, by id.
         data: its log folder.
+        further: settings that stand above ours.
 
     Raises:
         DataFolderUnusable: the folder's name holds a comma, which Kafka takes for a list.
@@ -48,6 +52,7 @@ def server_properties(node: int, ports: dict[int, Ports], data: Path) -> str:
         "share.coordinator.state.topic.min.isr": quorum,
         **SETTINGS,
         **(CLUSTER_SETTINGS if size > 1 else {}),
+        **(further or {}),
     }
     return "".join(f"{name}={_escape(str(value))}\n" for name, value in settings.items())
 

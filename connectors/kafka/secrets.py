@@ -41,7 +41,7 @@ class SecretBox:
         """
         try:
             return self._fernet.decrypt(sealed).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # the latter where it is no base64 at all
             # The cause would add nothing, and its traceback could hold the sealed text.
             raise WrongKey(
                 "a store's secret does not open with this SECRETS_KEY: give the key with which the store was "
