@@ -1,0 +1,119 @@
+"""Connecting a store: the one way in, shared by the wizard in the browser and `hellotext-vtex connect`.
+
+    request = ConnectionRequest(vtex_account="acme", vtex_app_key=..., ...)     # names what is wrong
+    report = await check_keys(request)                                           # says what keys cannot do
+    if report.ok:
+        store = await connect_store(request, connection, secrets)                # sealed, durable in `stores`
+
+Connecting a store again renews its keys and addresses; its own secrets stay, above all the one that keys the hashes
+of personal values, which never rotates (DESIGN section 11).
+"""
+
+import secrets as random
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from connectors.console.checks import AccessReport, Check, check_keys
+from connectors.console.request import ConnectionRequest, country_defaults, read_account
+from connectors.console.rows import write_row
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.reader import latest_by_key
+from connectors.kafka.secrets import SecretBox
+from schemas.partition import store_of
+from schemas.stores import HellotextAccess, InfobipAccess, StoreConnection, VtexAccess
+from schemas.topics import STORES
+
+__all__ = [
+    "AccessReport", "BusinessTakenError", "Check", "ConnectionRequest", "StoreUnreadableError", "check_keys",
+    "connect_store", "country_defaults", "read_account",
+]  # fmt: skip
+
+
+class BusinessTakenError(Exception):
+    """Another store has this Hellotext business: its pixel's events could belong to either."""
+
+
+class StoreUnreadableError(Exception):
+    """The store is connected already, by a version whose row cannot be read."""
+
+
+async def connect_store(request: ConnectionRequest, connection: KafkaConnection, secrets: SecretBox) -> StoreConnection:
+    """Write the store's connection, sealed, to `stores`; returns when Kafka has acknowledged it.
+
+    Checks no keys: call `check_keys` before.
+
+    Args:
+        request: what the merchant gave.
+        connection: to the broker; its topics exist.
+        secrets: seals the keys.
+
+    Raises:
+        BusinessTakenError: another store has this Hellotext business.
+        StoreUnreadableError: the store's present row cannot be read, so its secrets could not be kept.
+        WrongKey: the store exists, and was connected with another SECRETS_KEY.
+        BrokerUnreachable, TopicMissing: as of any read.
+    """
+    name = request.store or request.vtex_account
+    stores = await _connected(connection, name)
+    for other in stores.values():
+        if other.hellotext.business_id == request.hellotext_business and other.store != name:
+            raise BusinessTakenError(
+                f"business {request.hellotext_business} is connected to store {other.store}: give the business of "
+                f"this store, or connect under the name {other.store} to renew that one"
+            )
+    row = _row(name, request, stores.get(name), secrets)
+    await write_row(connection, STORES, name, (), row)
+    return row
+
+
+async def _connected(connection: KafkaConnection, name: str) -> dict[str, StoreConnection]:
+    found = {}
+    for key, record in (await latest_by_key(connection, STORES.name)).items():
+        try:
+            found[store_of(key)] = StoreConnection.model_validate_json(record.value)
+        except ValidationError as error:
+            if store_of(key) == name:
+                # Overwriting it would lose the secret that keys its hashes, and with it every join with the past.
+                raise StoreUnreadableError(
+                    f"store {name} stands in the topic {STORES.name} in a form that this version cannot read "
+                    f"({error.error_count()} fields): use the version that wrote it, or connect under another name"
+                ) from None
+    return found
+
+
+def _row(name: str, request: ConnectionRequest, old: StoreConnection | None, box: SecretBox) -> StoreConnection:
+    vtex_token, hellotext_token = request.vtex_app_token, request.hellotext_token
+    infobip = None
+    if request.infobip_url is not None and request.infobip_key is not None:
+        infobip = InfobipAccess(url=request.infobip_url, api_key=box.seal(request.infobip_key.get_secret_value()))
+    if old is not None:
+        box.unseal(old.hash_secret)  # a row sealed with another key would be half readable from now on
+    return StoreConnection(
+        store=name,
+        vtex=VtexAccess(
+            account=request.vtex_account,
+            url=request.vtex_url or "",
+            app_key=request.vtex_app_key,
+            app_token=box.seal(vtex_token.get_secret_value()),
+        ),
+        hellotext=HellotextAccess(
+            url=request.hellotext_url,
+            business_id=request.hellotext_business,
+            token=box.seal(hellotext_token.get_secret_value()),
+        ),
+        infobip=infobip,
+        country=request.country,
+        timezone=request.timezone or "UTC",
+        currency=request.currency or "",
+        origins=request.origins,
+        privacy=request.privacy,
+        hash_secret=old.hash_secret if old else box.seal(random.token_urlsafe(32)),
+        hook_secret=old.hook_secret if old else box.seal(random.token_urlsafe(24)),
+        server_token=old.server_token if old else box.seal(random.token_urlsafe(32)),
+        prices=old.prices if old else (),
+        click_window_hours=old.click_window_hours if old else 168,
+        delivery_window_hours=old.delivery_window_hours if old else 24,
+        paused=old.paused if old else False,
+        connected_at=old.connected_at if old else datetime.now(UTC),
+    )

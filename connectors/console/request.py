@@ -1,0 +1,149 @@
+"""What a person gives to connect a store; read from the wizard's form and from the CLI's flags alike."""
+
+import re
+from functools import cache
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from babel.core import get_global
+from babel.numbers import get_territory_currencies
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from schemas.model import Store
+from schemas.money import exponent
+
+HELLOTEXT_URL: Final = "https://api.hellotext.com/v1"
+_HOSTS: Final = ("vtexcommercestable.com.br", "vtexcommerce.com.br", "vtexcommercebeta.com.br", "myvtex.com")
+_ACCOUNT: Final = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+# Where most people of a country with several time zones live; CLDR lists the zones without saying so.
+_MAIN_ZONE: Final = {
+    "AR": "America/Argentina/Buenos_Aires", "AU": "Australia/Sydney", "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto", "CL": "America/Santiago", "EC": "America/Guayaquil", "ES": "Europe/Madrid",
+    "MX": "America/Mexico_City", "PT": "Europe/Lisbon", "US": "America/New_York",
+}  # fmt: skip
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Optional = BeforeValidator(_blank_is_none)
+
+
+class ConnectionRequest(BaseModel):
+    """A store as its merchant describes it; blanks take the country's and the vendors' defaults.
+
+    Raises:
+        pydantic.ValidationError: names each field that is wrong; its inputs are hidden, secrets are `SecretStr`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
+
+    store: Annotated[Store | None, Optional] = Field(default=None, description="The account's name by default.")
+    vtex_account: str = Field(description="Account name, or any address of the shop that carries it.")
+    vtex_url: Annotated[str | None, Optional] = Field(default=None, description="Base URL, for stand-ins and proxies.")
+    vtex_app_key: str = Field(min_length=1)
+    vtex_app_token: SecretStr = Field(min_length=1)
+    hellotext_url: Annotated[str, BeforeValidator(lambda url: url or HELLOTEXT_URL)] = HELLOTEXT_URL
+    hellotext_business: str = Field(min_length=1, description="Public: pages carry it.")
+    hellotext_token: SecretStr = Field(min_length=1)
+    infobip_url: Annotated[str | None, Optional] = None
+    infobip_key: Annotated[SecretStr | None, Optional] = None
+    country: str = Field(default="BR", pattern=r"^[A-Z]{2}$")
+    timezone: Annotated[str | None, Optional] = None
+    currency: Annotated[str | None, Optional] = None
+    origins: tuple[str, ...] = ()
+    privacy: Literal["lgpd", "gdpr", "none"] = "none"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        filled = dict(given)
+        account, url = read_account(str(filled.get("vtex_account") or ""))
+        filled["vtex_account"] = account
+        filled["vtex_url"] = filled.get("vtex_url") or url
+        filled["store"] = filled.get("store") or account
+        filled["country"] = str(filled.get("country") or "BR").upper()
+        zone, currency = country_defaults(filled["country"])
+        filled["timezone"] = filled.get("timezone") or zone
+        filled["currency"] = str(filled.get("currency") or currency or "").upper()
+        if isinstance(filled.get("origins"), str):
+            filled["origins"] = tuple(filled["origins"].replace(",", " ").split())
+        return filled
+
+    @field_validator("vtex_account")
+    @classmethod
+    def _account(cls, account: str) -> str:
+        if not _ACCOUNT.match(account):
+            raise ValueError("give the account's name, such as acme, or its address, https://acme.myvtex.com")
+        return account
+
+    @field_validator("vtex_url", "hellotext_url", "infobip_url")
+    @classmethod
+    def _url(cls, url: str | None) -> str | None:
+        return None if url is None else _web_address(url)
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(_web_address(origin))
+            if parts.path or parts.query:
+                raise ValueError("an origin is scheme and host only: https://www.shop.example")
+        return tuple(origin.rstrip("/").lower() for origin in origins)
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, name: str | None) -> str:
+        if name not in _zones():
+            raise ValueError("give a time zone by its IANA name, such as America/Sao_Paulo")
+        return name
+
+    @field_validator("currency")
+    @classmethod
+    def _currency(cls, code: str | None) -> str:
+        exponent(code or "")
+        return code or ""
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if (self.infobip_url is None) != (self.infobip_key is None):
+            raise ValueError("Infobip needs its base URL and its API key: give both or neither")
+        return self
+
+
+def read_account(text: str) -> tuple[str, str]:
+    """Return the account and the base URL that a person means (contracts/vtex NOTES 1).
+
+    `acme`, `acme.myvtex.com`, `https://acme.vtexcommercestable.com.br/admin` all mean the same. An address of
+    another domain names no account: it is returned as it is, for the field's own message.
+    """
+    typed = text.strip().lower()
+    host = urlsplit(typed if "://" in typed else f"https://{typed}").hostname or ""
+    for suffix in _HOSTS:
+        if host.endswith(f".{suffix}"):
+            # `workspace--acme.myvtex.com` is a development workspace of acme.
+            typed = host.removesuffix(f".{suffix}").split(".")[0].rpartition("--")[2]
+    return typed, f"https://{typed}.vtexcommercestable.com.br"
+
+
+def country_defaults(country: str) -> tuple[str | None, str | None]:
+    """Return the time zone and the currency that a store in this country most likely has."""
+    zones = get_global("territory_zones").get(country, [])
+    currencies = get_territory_currencies(country)
+    return _MAIN_ZONE.get(country) or (zones[0] if zones else None), currencies[0] if currencies else None
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("give an address that begins with https://, without user name and query")
+    return url.rstrip("/")

@@ -1,0 +1,41 @@
+"""Writing a row of a compacted topic, as the console and the CLI do: one at a time, acknowledged by all replicas."""
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
+
+from connectors.kafka.admin import unreachable
+from connectors.kafka.connection import KafkaConnection
+from schemas.model import Model
+from schemas.partition import shard_of
+from schemas.topics import Topic
+
+
+async def write_row(connection: KafkaConnection, topic: Topic, store: str, parts: tuple[str, ...], row: Model) -> None:
+    """Write a row; returns when it is durable (acks=all), in the store's shard.
+
+    Args:
+        connection: to the broker.
+        topic: of the catalogue.
+        store: whose row it is.
+        parts: of the key, after the store.
+        row: the value.
+
+    Raises:
+        BrokerUnreachable: no broker answered.
+    """
+    producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **connection.options())
+    try:
+        try:
+            await producer.start()
+        except (KafkaConnectionError, OSError) as error:
+            raise unreachable(connection, error) from error
+        name = connection.topic(topic.name)
+        partitions = await producer.partitions_for(name)
+        await producer.send_and_wait(
+            name,
+            key=topic.key(store, *parts),
+            value=row.model_dump_json().encode(),
+            partition=shard_of(store, len(partitions)),
+        )
+    finally:
+        await producer.stop()
