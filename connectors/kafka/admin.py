@@ -1,6 +1,8 @@
 """A few admin requests, their answers as plain data and their error codes as exceptions."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +14,8 @@ from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_c
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
 
+HEARD_TIMEOUT_S: Final = 30.0
+HEARD_POLL_S: Final = 0.02
 SET_ON_THE_TOPIC: Final = 1
 """Kafka's ConfigSource DYNAMIC_TOPIC_CONFIG: set on the topic itself, not inherited from the broker."""
 
@@ -47,7 +51,7 @@ class Admin:
     async def create(
         self, topics: Mapping[str, Mapping[str, str]], partitions: int, replication: int
     ) -> frozenset[str]:
-        """Create topics, given by name and settings, in one request.
+        """Create topics, given by name and settings, in one request; return when they can be used.
 
         Returns:
             Those created; the rest existed by then.
@@ -65,6 +69,7 @@ class Admin:
                 raise ProvisioningRefused(
                     f"the broker does not create topic {name}: {message or for_code(code).__name__}"
                 )
+        await self._until(f"topics {', '.join(sorted(topics))} get leaders", lambda: self._ready(topics))
         return frozenset(created)
 
     async def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -86,6 +91,23 @@ class Admin:
             for code, message, _, name in answer.resources:
                 if code:
                     raise ProvisioningRefused(f"the settings of topic {name} cannot be changed: {message}")
+        await self._until(f"settings of {', '.join(sorted(topics))} are seen", lambda: self._stand(topics))
+
+    async def _ready(self, names: Iterable[str]) -> bool:
+        shapes = await self.shapes()
+        return all(name in shapes and shapes[name].ready for name in names)
+
+    async def _stand(self, topics: Mapping[str, Mapping[str, str]]) -> bool:
+        found = await self.settings(topics)
+        return all(found[name].get(setting) == value for name, of in topics.items() for setting, value in of.items())
+
+    async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until brokers have heard from the controller what was just changed: it tells them after its answer."""
+        until = time.monotonic() + HEARD_TIMEOUT_S
+        while not await holds():
+            if time.monotonic() > until:
+                raise BrokerUnreachable(f"waited {HEARD_TIMEOUT_S:g} s in vain until {what}: is a broker down?")
+            await asyncio.sleep(HEARD_POLL_S)
 
     async def delete(self, names: Iterable[str]) -> None:
         """Delete topics."""

@@ -95,8 +95,8 @@ class EmbeddedKafka:
         if self._port is not None:
             require_free(self._port)
         runtime = await asyncio.to_thread(prepare, self._cache, self._java_home, self._progress)
-        self._open_folder()
         try:
+            self._open_folder()
             await self._start_somewhere(runtime)
         except BaseException:
             await self.stop(in_order=False)

@@ -6,7 +6,6 @@ nothing about.
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,15 +15,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connectors.kafka.admin import Admin, TopicShape, open_admin
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
+from connectors.kafka.errors import ProvisioningRefused
 from schemas.topics import TOPICS
 
 log = structlog.get_logger(__name__)
 
 DEFAULT_PARTITIONS: Final = 4
 SAFE_REPLICATION: Final = 3
-VISIBLE_TIMEOUT_S: Final = 30.0
-VISIBLE_POLL_S: Final = 0.02
 CHANGELOGS: Final = "streams."
 """What the names of the streams' own topics begin with."""
 
@@ -109,7 +106,9 @@ async def provision(
         _refuse_other_partitions({name: shapes[name] for name in wanted if name in shapes}, partitions)
         missing = {name: settings for name, settings in wanted.items() if name not in shapes}
         created = await admin.create(missing, partitions, replication)
-        await _wait_until_visible(admin, created)
+        if len(created) < len(missing):  # somebody else created some meanwhile, with a number of their own
+            shapes = await admin.shapes()
+            _refuse_other_partitions({name: shapes[name] for name in wanted}, partitions)
         existing = {name: settings for name, settings in wanted.items() if name not in created}
         changes = await _correct(admin, existing)
     touched = {change.topic for change in changes}
@@ -134,18 +133,6 @@ def _refuse_other_partitions(existing: Mapping[str, TopicShape], partitions: int
         "installation: changing it would part keys from their tables. Ask for the number that stands, or start "
         "afresh under another TOPIC_PREFIX and replay into it (docs/scaling.md)."
     )
-
-
-async def _wait_until_visible(admin: Admin, names: frozenset[str]) -> None:
-    """Wait until brokers have heard of new topics from the controller; a producer would meet an unknown topic."""
-    until = time.monotonic() + VISIBLE_TIMEOUT_S
-    while names:
-        shapes = await admin.shapes()
-        names = frozenset(name for name in names if name not in shapes or not shapes[name].ready)
-        if names and time.monotonic() > until:
-            raise BrokerUnreachable(f"topics were created but have no leader yet: {', '.join(sorted(names)[:5])}")
-        if names:
-            await asyncio.sleep(VISIBLE_POLL_S)
 
 
 async def _correct(admin: Admin, wanted: Mapping[str, Mapping[str, str]]) -> tuple[Change, ...]:
@@ -195,6 +182,7 @@ async def _watermarks(
 ) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
     if not places:
         return {}, {}
-    async with AIOKafkaConsumer(**connection.options()) as consumer:
+    # The consumer asks for the leaders of one unknown topic after another, with this pause between.
+    async with AIOKafkaConsumer(retry_backoff_ms=5, **connection.options()) as consumer:
         first, end = await asyncio.gather(consumer.beginning_offsets(places), consumer.end_offsets(places))
         return first, end

@@ -77,13 +77,15 @@ class CommittedReader:
         self._at_end = at_end
         self._max_records = max_records
         self._places: list[TopicPartition] = []
-        self._consumer = AIOKafkaConsumer(
-            isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
-            fetch_max_wait_ms=IDLE_FETCH_MS, max_partition_fetch_bytes=fetch_bytes, **connection.options(),
-        )  # fmt: skip
+        self._fetch_bytes = fetch_bytes
+        self._consumer: Any = None  # made when it connects
 
     async def __aenter__(self) -> Self:
         self._places = await self._find_places()
+        self._consumer = AIOKafkaConsumer(
+            isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
+            fetch_max_wait_ms=IDLE_FETCH_MS, max_partition_fetch_bytes=self._fetch_bytes, **self._connection.options(),
+        )  # fmt: skip
         try:
             await self._consumer.start()
             self._consumer.assign(self._places)

@@ -57,17 +57,19 @@ async def wait_until_ready(
     Raises:
         BrokerUnreachable: they did not answer in time.
     """
+    address = first_address(connection.bootstrap_servers)
     until = time.monotonic() + seconds
-    reason = "it accepts no connection"
+    reason = "it is silent"
     while time.monotonic() < until:
         alive()
         try:
-            # The bare connection costs nothing while the port is closed; aiokafka logs each failure as an error.
-            _, writer = await asyncio.open_connection(*first_address(connection.bootstrap_servers))
-            writer.close()
-            found = await count_brokers(connection)
+            async with asyncio.timeout(until - time.monotonic()):
+                # The bare connection costs nothing while the port is closed; aiokafka logs each failure as an error.
+                _, writer = await asyncio.open_connection(*address)
+                writer.close()
+                found = await count_brokers(connection)
         except (OSError, KafkaError) as error:
-            reason = str(error) or type(error).__name__
+            reason = str(error) or "it is silent"  # a timeout says nothing
         else:
             if found >= brokers:
                 return

