@@ -1,0 +1,1 @@
+"""The edges: one folder for each system on the other side."""

@@ -1,5 +1,6 @@
 """`stores`: one VTEX account connected to its destinations."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -44,6 +45,14 @@ class Price(Model):
     currency: Currency
 
 
+class Rate(Model):
+    """What a unit of another currency was worth in the store's, from a day on; for costs in another currency."""
+
+    currency: Currency
+    rate: str = Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$", description="Store currency for one unit, decimal text.")
+    since: date
+
+
 class StoreConnection(Model):
     """A connected store: where it is, how to reach it, and what it has chosen. Secrets are sealed."""
 
@@ -63,6 +72,7 @@ class StoreConnection(Model):
         description="gdpr: events only with consent granted; lgpd and none: unless consent was denied.",
     )
     prices: tuple[Price, ...] = ()
+    rates: tuple[Rate, ...] = ()
     click_window_hours: int = 168
     delivery_window_hours: int = 24
     paused: bool = False

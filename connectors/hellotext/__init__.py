@@ -1,0 +1,1 @@
+"""Hellotext: its REST client."""

@@ -1,0 +1,1 @@
+"""Infobip: its REST client."""

@@ -81,8 +81,10 @@ CLUSTER_SETTINGS: dict[str, object] = {
     # A killed node is noticed within 3 s instead of 9.
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 500,
-    # Each node keeps its own disk; a follower that lags this long leaves the in-sync set.
     "replica.lag.time.max.ms": 5000,
+    # A frozen one keeps its connections open: by default the others would wait 30 s for its answers.
+    "controller.socket.timeout.ms": 2000,
+    "replica.socket.timeout.ms": 2000,
 }
 
 

@@ -1,0 +1,1 @@
+"""VTEX: its client, and the poller that reads customers and orders."""

@@ -65,16 +65,18 @@ class Record:
 class Batch:
     """The records of one topic in one shard that an agent shall process, in offset order.
 
-    Whatever the agent does not call a duplicate, filtered or dead counts as `counted` (DESIGN section 3.2).
+    Whatever the agent does not call a duplicate, filtered or dead counts as `counted` (DESIGN section 3.2). Where
+    several agents share a topic and each record is the business of one of them, the others pass it.
     """
 
-    __slots__ = ("not_counted", "records", "shard", "topic")
+    __slots__ = ("not_counted", "passed_over", "records", "shard", "topic")
 
     def __init__(self, topic: Topic, shard: int, records: Sequence[Record]) -> None:
         self.topic = topic
         self.shard = shard
         self.records = records
         self.not_counted: list[tuple[Record, Fate, str | None, str | None]] = []
+        self.passed_over: list[Record] = []
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
@@ -89,6 +91,10 @@ class Batch:
     def filtered(self, record: Record, event_id: str, reason: str) -> None:
         """Say that the record is left out on purpose, and why (`bot`, `consent` ...): never a personal value."""
         self.not_counted.append((record, "filtered", event_id, reason))
+
+    def passed(self, record: Record) -> None:
+        """Say that the record is another agent's business: that one accounts for it, this one does not."""
+        self.passed_over.append(record)
 
     def dead(self, record: Record, reason: str) -> None:
         """Send the record to `dead.letters`; what was staged for it stays staged. No personal value in the reason."""

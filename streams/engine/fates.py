@@ -72,9 +72,12 @@ def summaries(agent: str, batch: Batch, spans: Spans, now: int) -> Iterator[tupl
     not_counted: dict[str, list[tuple[Record, Fate, str | None, str | None]]] = {}
     for entry in batch.not_counted:
         not_counted.setdefault(store_of(entry[0]), []).append(entry)
+    passed = Counter(store_of(record) for record in batch.passed_over)
     for store, span in spans.items():
         entries = not_counted.get(store, [])
-        counted = span.count - len(entries)
+        counted = span.count - len(entries) - passed[store]
+        if not (counted or entries):
+            continue
         for start in range(0, max(1, len(entries)), UNCOUNTED_PER_SUMMARY):
             chunk = entries[start : start + UNCOUNTED_PER_SUMMARY]
             counts: dict[str, int] = dict(Counter(fate for _, fate, _, _ in chunk))

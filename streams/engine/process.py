@@ -95,6 +95,7 @@ def _one_by_one(
         else:
             fuses.good(agent.name, topic.name, 1)
             whole.not_counted += single.not_counted
+            whole.passed_over += single.passed_over
     return whole
 
 
