@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.secrets import SecretBox
 from cryptography.fernet import Fernet
 
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.secrets import SecretBox
 from connectors.pixel.serve import run_collector
 from connectors.pixel.settings import CollectorSettings
 from schemas import topics

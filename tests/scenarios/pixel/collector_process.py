@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import uvloop
+
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.secrets import SecretBox
-
 from connectors.pixel.serve import run_collector
 from connectors.pixel.settings import CollectorSettings
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from connectors.kafka.secrets import SecretBox
 from cryptography.fernet import Fernet
 
+from connectors.kafka.secrets import SecretBox
 from tests.pixel_collector import connect, connected, read_topic
 from tests.pixel_load import Load
 

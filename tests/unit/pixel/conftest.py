@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 import pytest
-from connectors.kafka.connection import KafkaConnection
 
+from connectors.kafka.connection import KafkaConnection
 from connectors.pixel.admission import Admission
 from connectors.pixel.app import Collector
 from connectors.pixel.health import Health
