@@ -27,6 +27,15 @@ class HellotextAccess(Model):
     url: str = Field(description="Base URL of the API, ending in /v1.")
     business_id: str = Field(description="Public: pages carry it.")
     token: Sealed
+    key_style: Literal["documented", "flat"] = Field(
+        default="documented",
+        description="documented: `email[primary]`, `phone[mobile]`; flat: `email`, `phone` as its WooCommerce plugin.",
+    )
+    properties: dict[str, str] = Field(
+        default_factory=dict,
+        description="Field of the customer (`document`, `newsletter_opt_in`, `address.city`, `custom.x`) to the id of "
+        "the Hellotext property that holds it.",
+    )
 
 
 class InfobipAccess(Model):
@@ -34,6 +43,12 @@ class InfobipAccess(Model):
 
     url: str
     api_key: Sealed
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="Field of the customer to the name of the custom attribute that holds it."
+    )
+    sms_sender: str | None = Field(default=None, description="Who an SMS is from; None: the account's own default.")
+    whatsapp_sender: str | None = Field(default=None, description="The registered WhatsApp number; None: no WhatsApp.")
+    language: str = Field(default="pt_BR", description="Language of WhatsApp templates.")
 
 
 class Price(Model):
@@ -73,6 +88,13 @@ class StoreConnection(Model):
     )
     prices: tuple[Price, ...] = ()
     rates: tuple[Rate, ...] = ()
+    forward: bool = Field(default=True, description="Pass accepted tracking events on to Hellotext.")
+    messages_by: Literal["hellotext", "infobip"] | None = Field(
+        default=None, description="Who sends messages; None: Infobip where it is connected and can, else Hellotext."
+    )
+    erase_deleted: bool = Field(
+        default=False, description="Erase at the destinations too, when VTEX has deleted a customer."
+    )
     click_window_hours: int = 168
     delivery_window_hours: int = 24
     paused: bool = False
