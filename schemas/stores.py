@@ -19,6 +19,9 @@ class VtexAccess(Model):
     url: str = Field(description="Base URL, without a trailing slash.")
     app_key: str
     app_token: Sealed
+    calls_per_minute: int | None = Field(default=None, description="What the account allows, where it is known.")
+    custom_fields: tuple[str, ...] = Field(default=(), description="Further fields of CL to read into `custom`.")
+    opt_in_field: str = Field(default="isNewsletterOptIn", description="Field of CL that tells the opt-in.")
 
 
 class HellotextAccess(Model):

@@ -82,7 +82,7 @@ VTEX_CURSORS: Final = _topic(
     "vtex.cursors", "store/resource", Cursor, ("compact", None), "poller", "poller",
     "How far each resource of each store has been read.")  # fmt: skip
 VTEX_CUSTOMERS: Final = _topic(
-    "vtex.customers", "store/customer", Customer, ("compact", None), "customers", "profiles, attribution",
+    "vtex.customers", "store/customer", Customer, ("compact", None), "customers", "profiles, attribution, poller",
     "Customers: last state, version, changed fields.", personal=True)  # fmt: skip
 VTEX_ORDERS: Final = _topic(
     "vtex.orders", "store/order", Order, ("compact,delete", 2 * YEAR_MS), "orders", "attribution",

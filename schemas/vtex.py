@@ -29,7 +29,7 @@ class CustomerRead(Model):
     gender: PersonalStr | None = None
     locale: str | None = None
     newsletter_opt_in: bool | None = Field(default=None, description="None: never asked (NOTES 2.5).")
-    address: PersonalMap | None = Field(default=None, description="Last changed AD document of the customer.")
+    address: PersonalMap | None = Field(default=None, description="Last changed AD document; None: not read this time.")
     custom: PersonalMap = Field(default_factory=dict, description="Fields that the store chose to map.")
 
 
