@@ -83,7 +83,7 @@ def _script(parsed: _Scripts, page: LivePage, connection: StoreConnection, colle
         if any(mark in page.html for mark in _TAG_MANAGERS):
             return Finding(
                 "script", "unknown",
-                "pixel.js is not in the page's HTML. If a tag manager inserts it, open the page and look for the visit.",
+                "pixel.js is not in the page's HTML. Where a tag manager inserts it, open it and look for the visit.",
             )  # fmt: skip
         return Finding("script", "failed", "pixel.js is not in the page: paste the snippet into its <head>.")
     if len(ours) > 1:
