@@ -42,6 +42,11 @@ class Landing(Model):
     campaign: str
     channel: str | None = None
     at: Instant
+    observed_at: Instant | None = Field(
+        default=None,
+        description="The browser's own note of the arrival, which names it: told again with an earlier `at`, it is the "
+        "same arrival. None: `at` is merely when the campaign was first seen in the session.",
+    )
 
 
 class TrackingEvent(Model):
@@ -74,6 +79,11 @@ class TrackingEvent(Model):
     device: Device = Device()
     # What the tracking agent adds:
     at: Instant | None = Field(default=None, description="When it happened: tracked_at bounded by receipt.")
+    at_received: bool = Field(default=False, description="The time told was impossible: `at` is the receipt's.")
+    supplement: bool = Field(
+        default=False,
+        description="Repeats an order action, and is passed on for the session or person that no earlier one told.",
+    )
     amount_minor: Minor | None = None
     amount_currency: Currency | None = None
     landing: Landing | None = None
