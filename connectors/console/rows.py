@@ -23,6 +23,17 @@ async def write_row(connection: KafkaConnection, topic: Topic, store: str, parts
     Raises:
         BrokerUnreachable: no broker answered.
     """
+    await _write(connection, topic, store, parts, row.model_dump_json().encode())
+
+
+async def remove_row(connection: KafkaConnection, topic: Topic, store: str, parts: tuple[str, ...]) -> None:
+    """Write a tombstone; arguments and errors as those of `write_row`."""
+    await _write(connection, topic, store, parts, None)
+
+
+async def _write(
+    connection: KafkaConnection, topic: Topic, store: str, parts: tuple[str, ...], value: bytes | None
+) -> None:
     producer = AIOKafkaProducer(acks="all", enable_idempotence=True, **connection.options())
     try:
         try:
@@ -34,7 +45,7 @@ async def write_row(connection: KafkaConnection, topic: Topic, store: str, parts
         await producer.send_and_wait(
             name,
             key=topic.key(store, *parts),
-            value=row.model_dump_json().encode(),
+            value=value,
             partition=shard_of(store, len(partitions)),
         )
     finally:

@@ -1,0 +1,37 @@
+"""The front door: `hellotext-vtex COMMAND`. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+
+import typer
+
+from hellotext_vtex.commands import (
+    campaigns,
+    checks,
+    connect,
+    kpis,
+    letters,
+    messages,
+    processes,
+    stores,
+    together,
+    topics,
+)
+
+app = typer.Typer(
+    name="hellotext-vtex",
+    help="Connect VTEX shops to Hellotext and Infobip: customers, tracking and campaign KPIs, exactly once, on Kafka.\n\n"
+    "First steps: `hellotext-vtex demo` to see everything, `up` to run everything, `connect` to connect a store.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # a local may hold a secret or a personal value
+    rich_markup_mode="markdown",
+)
+for group in (together, processes, connect, stores, campaigns, messages, kpis, topics, letters, checks):
+    group.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

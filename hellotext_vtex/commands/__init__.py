@@ -1,0 +1,1 @@
+"""The commands of `hellotext-vtex`, one file for each group."""

@@ -1,0 +1,143 @@
+"""`connect`: from App Key and App Token to a connected store, in a dialogue or by flags alone."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from connectors.console.checks import AccessReport
+from connectors.console.connect import ConnectionRequest, check_keys, connect_store, country_defaults
+from connectors.kafka.secrets import SecretBox
+from hellotext_vtex.foreground import execute, fail, print_json, told
+from hellotext_vtex.keys import open_box
+from hellotext_vtex.provisioned import ensure_topics
+from hellotext_vtex.settings import Settings
+from hellotext_vtex.started import connected
+from schemas.stores import StoreConnection
+
+_MARKS = {"ok": "[green]✓[/]", "failed": "[red]✗[/]", "unknown": "[yellow]?[/]"}
+Text = str | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(rich_help_panel="Stores")(connect)
+
+
+def connect(
+    store: Annotated[Text, typer.Option(help="Name of the store here; the account's name by default.")] = None,
+    vtex_account: Annotated[Text, typer.Option(help="Account name, or any address of the shop.")] = None,
+    vtex_url: Annotated[Text, typer.Option(help="Base URL of VTEX, for stand-ins and proxies.")] = None,
+    vtex_app_key: Annotated[Text, typer.Option(envvar="VTEX_APP_KEY")] = None,
+    vtex_app_token: Annotated[Text, typer.Option(envvar="VTEX_APP_TOKEN")] = None,
+    hellotext_url: Annotated[Text, typer.Option(help="Base URL of Hellotext's API, ending in /v1.")] = None,
+    hellotext_business: Annotated[Text, typer.Option(help="Public business id, as in your Hellotext snippet.")] = None,
+    hellotext_token: Annotated[Text, typer.Option(envvar="HELLOTEXT_TOKEN", help="Private token.")] = None,
+    infobip_url: Annotated[Text, typer.Option(help="Your own base URL at Infobip.")] = None,
+    infobip_key: Annotated[Text, typer.Option(envvar="INFOBIP_KEY")] = None,
+    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2.")] = "BR",
+    timezone: Annotated[Text, typer.Option(help="IANA name; the country's by default.")] = None,
+    currency: Annotated[Text, typer.Option(help="ISO 4217; the country's by default.")] = None,
+    origin: Annotated[list[str] | None, typer.Option(help="Origin whose pages may send events; repeatable.")] = None,
+    privacy: Annotated[str, typer.Option(help="lgpd, gdpr or none.")] = "none",
+    check: Annotated[bool, typer.Option(help="Ask VTEX, Hellotext and Infobip whether the keys work.")] = True,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Connect a store, or renew the keys of one that is connected.
+
+    Example: hellotext-vtex connect --vtex-account acme --vtex-app-key vtexappkey-acme-ABCDEF
+    --vtex-app-token TOKEN --hellotext-business xy76ks --hellotext-token TOKEN --yes
+    """
+    settings = connected(quiet=True)
+    given: dict[str, Any] = {
+        "store": store, "vtex_account": vtex_account, "vtex_url": vtex_url, "vtex_app_key": vtex_app_key,
+        "vtex_app_token": vtex_app_token, "hellotext_url": hellotext_url, "hellotext_business": hellotext_business,
+        "hellotext_token": hellotext_token, "infobip_url": infobip_url, "infobip_key": infobip_key,
+        "country": country, "timezone": timezone, "currency": currency, "origins": tuple(origin or ()),
+        "privacy": privacy,
+    }  # fmt: skip
+    if not yes:
+        _ask_for_what_is_missing(given)
+    request = _request(given)
+    report = execute(lambda: _check(request)) if check else None
+    if not json:
+        _show(report)
+    if report is not None and not report.ok:
+        fail("nothing was connected: " + " ".join(each.detail for each in report.failed))
+    if not yes and not typer.confirm(f"Connect {request.store}?", default=True):
+        raise typer.Exit(1)
+    box = open_box(settings)
+    row = execute(lambda: _connect(settings, request, box))
+    _tell(settings, row, box, report, as_json=json)
+
+
+def _ask_for_what_is_missing(given: dict[str, Any]) -> None:
+    questions = {
+        "vtex_account": "VTEX account (name, or the shop's address)", "vtex_app_key": "App Key",
+        "vtex_app_token": "App Token", "hellotext_business": "Hellotext business id",
+        "hellotext_token": "Hellotext private token",
+    }  # fmt: skip
+    if not sys.stdin.isatty() and any(given[name] is None for name in questions):
+        missing = ", ".join(f"--{name.replace('_', '-')}" for name in questions if given[name] is None)
+        fail(f"missing {missing}: give them, and --yes to be asked nothing", 2)
+    for name, question in questions.items():
+        if given[name] is None:
+            given[name] = typer.prompt(question, hide_input=name.endswith("token"))
+    zone, currency = country_defaults(given["country"])
+    given["timezone"] = given["timezone"] or typer.prompt("Time zone", default=zone)
+    given["currency"] = given["currency"] or typer.prompt("Currency", default=currency)
+
+
+def _request(given: dict[str, Any]) -> ConnectionRequest:
+    named = {name: value for name, value in given.items() if value is not None}
+    try:
+        return ConnectionRequest(**named)
+    except ValidationError as error:
+        fail(f"{told(error)} (flags: --store, --vtex-account, ... see --help)", 2)
+
+
+async def _check(request: ConnectionRequest) -> AccessReport:
+    return await check_keys(request)
+
+
+async def _connect(settings: Settings, request: ConnectionRequest, box: SecretBox) -> StoreConnection:
+    connection = await ensure_topics(settings)
+    return await connect_store(request, connection, box)
+
+
+def _show(report: AccessReport | None) -> None:
+    console = Console(stderr=True, highlight=False)
+    for check in report.checks if report is not None else ():
+        console.print(f" {_MARKS[check.verdict]} {check.system}: {check.subject}  [dim]{check.detail}[/]")
+
+
+def _tell(
+    settings: Settings, row: StoreConnection, box: SecretBox, report: AccessReport | None, *, as_json: bool
+) -> None:
+    base, secret = settings.public_collector_url, box.unseal(row.hook_secret)
+    result = {
+        "store": row.store,
+        "business": row.hellotext.business_id,
+        "collector": base,
+        "snippet": f'<script async src="{base}/v1/pixel.js" data-business="{row.hellotext.business_id}"></script>',
+        "reports_url": f"{base}/v1/reports/infobip/{row.store}?token={secret}",
+        "customers_trigger_url": f"{base}/v1/triggers/{row.store}/customers?token={secret}",
+        "orders_hook_url": f"{base}/v1/triggers/{row.store}/orders?token={secret}",
+        "server_token": box.unseal(row.server_token),
+        "checks": [
+            {"system": each.system, "subject": each.subject, "verdict": each.verdict, "detail": each.detail}
+            for each in (report.checks if report is not None else ())
+        ],
+    }
+    if as_json:
+        print_json(result)
+        return
+    print(f"Store {row.store} is connected. Its customers are being read now.\n")
+    print(f"Pixel, for every page of the shop:\n  {result['snippet']}\n")
+    print("These addresses carry the store's secret; give them to VTEX and Infobip only:")
+    print(f"  Infobip reports           {result['reports_url']}")
+    print(f"  Master Data triggers      {result['customers_trigger_url']}")
+    print(f"  OMS hook                  {result['orders_hook_url']}")

@@ -1,0 +1,130 @@
+# ruff: noqa: PLC0415  the help must come at once: what runs everything is loaded when it is asked for
+"""`up` runs every process in one terminal; `demo` does that with the sandbox, and plays a shop day."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from hellotext_vtex.foreground import serve
+from hellotext_vtex.started import started
+
+DEMO_STATE = Path(".state") / "demo"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (up, demo):
+        app.command(rich_help_panel="Everything")(command)
+
+
+def up(
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=64)] = 1,
+    collectors: Annotated[int, typer.Option(help="Collector processes on one port.", min=1, max=64)] = 1,
+    sandbox: Annotated[bool, typer.Option(help="Run the stand-ins too.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="The embedded broker's data; STATE_FOLDER/kafka by default.")
+    ] = None,
+) -> None:
+    """Run everything in this terminal until Ctrl-C: broker (unless one is given), poller, collector, workers, console.
+
+    Example: hellotext-vtex up --workers 2
+    """
+    from hellotext_vtex.up import Wish, everything
+
+    settings = started()
+    wish = Wish(workers, collectors, sandbox=sandbox, data=data or settings.state_folder / "kafka")
+
+    async def main(stop: asyncio.Event) -> None:
+        async with everything(settings, wish, tell=_line, echo=_log) as house:
+            print(f"everything is ready: console {house.urls['console']}, collector {house.urls['collector']}, "
+                  f"broker {house.connection.bootstrap_servers}", flush=True)  # fmt: skip
+            await stop.wait()
+
+    serve(main)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the comparison; exit 0 only if all agrees.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the shop's day.")] = 7,
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=8)] = 1,
+) -> None:
+    """Show the main job: play a shop day through real interfaces, and compare every figure with the sandbox's ledger.
+
+    Example: hellotext-vtex demo --once
+    """
+    from hellotext_vtex.demo import Demo
+    from hellotext_vtex.keys import open_box
+    from hellotext_vtex.report import report
+    from hellotext_vtex.up import Wish, everything
+
+    shutil.rmtree(DEMO_STATE, ignore_errors=True)
+    settings = started(state_folder=DEMO_STATE, log_level="warning", console_locale="en")
+
+    async def main(stop: asyncio.Event) -> int:
+        with _bar() as show:
+            tell = lambda line: show(line, 0, 0)  # noqa: E731  a line has no measure
+            wish = Wish(workers, sandbox=True, free=True)
+            async with everything(settings, wish, tell=tell, echo=_nothing) as house:
+                play = asyncio.create_task(Demo(house, open_box(settings), show).play(seed))
+                asked = asyncio.create_task(stop.wait())
+                await asyncio.wait({play, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if not play.done():
+                    play.cancel()
+                    return 130
+                verdict = play.result()
+                show.stop()
+                report(verdict, house, Console())
+                if not once:
+                    print("It stays up until Ctrl-C.", flush=True)
+                    await stop.wait()
+                asked.cancel()
+                return int(bool(verdict.differences))
+
+    serve(main)
+
+
+class _Shown:
+    """A live line with a bar, on standard error."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=None)
+        self._phase = ""
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Show how far it is."""
+        if phase != self._phase and not self._progress.console.is_terminal:
+            self._progress.console.print(phase)
+        self._phase = phase
+        self._progress.update(self._task, description=phase, completed=done, total=total or None)
+
+    def stop(self) -> None:
+        """End the display: a table follows."""
+        self._progress.stop()
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[_Shown]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+               TimeElapsedColumn())  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield _Shown(progress)
+
+
+def _line(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _log(name: str, line: str) -> None:
+    typer.echo(f"{name:12} {line}", err=True)
+
+
+def _nothing(name: str, line: str) -> None:
+    """The demo's logs are in files: its terminal is for the picture."""

@@ -1,0 +1,47 @@
+"""SECRETS_KEY: the one given, else one made on first use and kept in the state folder (DESIGN section 9)."""
+
+import os
+from pathlib import Path
+
+import structlog
+
+from connectors.kafka.secrets import SecretBox
+from hellotext_vtex.settings import Settings, SettingsError
+
+log = structlog.get_logger(__name__)
+FILE = "secrets.key"
+
+
+def open_box(settings: Settings) -> SecretBox:
+    """Return what seals and opens the stores' secrets.
+
+    Raises:
+        SettingsError: the state folder cannot hold a key.
+        WrongKey: what is given is no key.
+    """
+    if settings.secrets_key is not None and settings.secrets_key.get_secret_value():
+        return SecretBox(settings.secrets_key.get_secret_value())
+    return SecretBox(_kept(settings.state_folder / FILE))
+
+
+def _kept(file: Path) -> bytes:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = file.with_suffix(f".{os.getpid()}")
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as made:
+            made.write(SecretBox.generate_key())
+        try:
+            os.link(new, file)  # several processes may start at once: the first one's key holds for all
+            log.warning("made a SECRETS_KEY: keep a copy, without it the stores must be connected again",
+                        file=str(file))  # fmt: skip
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"no SECRETS_KEY is given, and none can be kept in {file}: {error.strerror}. "
+            "Give SECRETS_KEY, or a STATE_FOLDER that can be written."
+        ) from error

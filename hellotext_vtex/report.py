@@ -1,0 +1,47 @@
+"""What the demo prints at the end: the KPI table, whether it equals the ledger, and which page to open."""
+
+from rich.console import Console
+from rich.table import Table
+
+from hellotext_vtex.demo import Key, Verdict
+from hellotext_vtex.up import House
+from schemas.money import format_amount, micros_to_minor
+
+SHOWN = ("sent", "delivered", "clicks", "visitors", "conversions", "revenue", "refunded", "net", "cost_micros", "roi")
+MOST_DIFFERENCES = 20
+
+
+def report(verdict: Verdict, house: House, console: Console) -> None:
+    """Print it."""
+    table = Table(title="Campaign KPIs, from the topic kpi.campaigns, beside the sandbox's own ledger")
+    for name in ("store", "campaign"):
+        table.add_column(name)
+    for name in SHOWN:
+        table.add_column(name.removesuffix("_micros"), justify="right")
+    table.add_column("ledger")
+    wrong = {difference.cell for difference in verdict.differences}
+    for key in sorted(verdict.cells.keys() | verdict.ledger.keys()):
+        if key[2] == "total":
+            ours = verdict.cells[key].model_dump() if key in verdict.cells else {}
+            table.add_row(key[0], key[1], *(_text(name, ours.get(name), key) for name in SHOWN),
+                          "[red]differs[/]" if key in wrong else "[green]equal[/]")  # fmt: skip
+    console.print(table)
+    for difference in verdict.differences[:MOST_DIFFERENCES]:
+        console.print(f"[red]{difference}[/]", highlight=False)
+    cells = len(verdict.cells.keys() | verdict.ledger.keys())
+    if verdict.differences:
+        console.print(f"[red]{len(verdict.differences)} of {verdict.figures} figures in {cells} cells differ.[/]")
+    else:
+        console.print(f"All {verdict.figures} figures in {cells} cells equal the ledger's.")
+    console.print(f"Dashboard: {house.urls['console']}   Sandbox: {house.urls['sandbox']}   "
+                  f"Broker: {house.connection.bootstrap_servers}", highlight=False)  # fmt: skip
+
+
+def _text(name: str, value: object, key: Key) -> str:
+    if value is None:
+        return "\N{EM DASH}"
+    if name == "cost_micros":
+        return f"{micros_to_minor(int(str(value)), key[4]) / 100:.2f}"
+    if name in {"revenue", "refunded", "net"}:
+        return format_amount(int(str(value)), key[4])
+    return f"{value:.1%}" if isinstance(value, float) else str(value)

@@ -1,0 +1,152 @@
+"""Every setting of the product, read once, here: from the environment or a `.env` file (DESIGN section 9).
+
+Nothing below the front door reads the environment: each part is handed its own settings, made by the methods here.
+A wrong value ends the command with one line that names the variable and what it takes.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from connectors.console.settings import ConsoleSettings
+from connectors.kafka.connection import KafkaConnection, KafkaSecurity, SaslMechanism, SecurityProtocol
+from connectors.kafka.resolve import BrokerWish
+from connectors.pixel.settings import CollectorSettings
+from connectors.vtex.settings import PollerSettings
+from streams.engine.settings import EffectSettings, EngineSettings
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names it and says what it takes."""
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Each field is the environment variable of the same name, in capitals."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    kafka_bootstrap_servers: str = Field(default="", description="A broker that runs: host:port,host:port.")
+    kafka_docker: bool = Field(default=False, description="Without one: run the broker in Docker, not embedded.")
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Before every topic.")
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_sasl_mechanism: SaslMechanism = "PLAIN"
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: Path | None = Field(default=None, description="PEM of the authorities to trust.")
+    kafka_ssl_certfile: Path | None = Field(default=None, description="PEM of our certificate, for mutual TLS.")
+    kafka_ssl_keyfile: Path | None = Field(default=None, description="PEM of its private key.")
+    partitions: int = Field(default=4, ge=1, le=1000, description="Of every topic, chosen once, at installation.")
+    replication: int = Field(default=1, ge=1, le=9, description="Replicas of topics that are created.")
+
+    state_folder: Path = Field(default=Path(".state"), description="Secrets key, spool, tables on disk.")
+    secrets_key: SecretStr | None = Field(default=None, description="Seals the stores' secrets; made when missing.")
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    collector_host: str = "127.0.0.1"
+    collector_port: int = Field(default=8080, ge=0, le=65535, description="0 takes a free one.")
+    collector_url: str | None = Field(default=None, description="Where browsers and vendors reach the collector.")
+    collector_trusted_proxies: int = Field(default=0, ge=0, description="Proxies of ours in front of it.")
+    collector_rate: float = Field(default=5_000.0, gt=0, description="Events a second of one store.")
+    collector_burst: float = Field(default=20_000.0, gt=0, description="Events that may come at once.")
+    collector_spool_limit: int = Field(default=1 << 30, ge=1 << 20, description="Bytes of the spool.")
+
+    console_host: str = "127.0.0.1"
+    console_port: int = Field(default=8090, ge=0, le=65535, description="0 takes a free one.")
+    console_password: SecretStr | None = Field(default=None, description="Asked of every visitor when given.")
+    console_locale: str = Field(default="en", description="Of numbers and dates, such as pt_BR.")
+    console_hosts: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Public names, by commas.")
+
+    worker_instance: str = Field(default="worker-0", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Unique, stable.")
+    worker_web_host: str = "127.0.0.1"
+    worker_web_port: int | None = Field(
+        default=None, ge=1, le=65535, description="Health and metrics; none by default."
+    )
+    worker_wait_ms: int = Field(default=20, ge=1, le=10_000, description="Pause between batches of a topic.")
+    worker_standby: int = Field(default=0, ge=0, le=5, description="Workers that keep a copy of each table.")
+    effects_rate: float = Field(default=20.0, gt=0, description="Calls a second to one destination of one store.")
+
+    poller_interval: float = Field(default=5.0, gt=0, description="Seconds between two looks at a store's customers.")
+
+    sandbox_host: str = "127.0.0.1"
+    sandbox_port: int = Field(default=8070, ge=0, le=65535, description="0 takes a free one.")
+
+    def connection(self) -> KafkaConnection:
+        """Return how to reach the broker that was given."""
+        return KafkaConnection(self.kafka_bootstrap_servers, self.topic_prefix, self._security())
+
+    def broker(self, data: Path | None = None, port: int | None = None) -> BrokerWish:
+        """Return which broker to have."""
+        return BrokerWish(
+            self.kafka_bootstrap_servers, self.kafka_docker, self.topic_prefix, self._security(), data=data, port=port
+        )
+
+    def _security(self) -> KafkaSecurity:
+        try:
+            return KafkaSecurity(
+                self.kafka_security_protocol, self.kafka_sasl_mechanism, self.kafka_sasl_username,
+                self.kafka_sasl_password, self.kafka_ssl_cafile, self.kafka_ssl_certfile, self.kafka_ssl_keyfile,
+            )  # fmt: skip
+        except ValueError as error:
+            raise SettingsError(f"KAFKA_SECURITY_PROTOCOL: {error}") from error
+
+    @property
+    def public_collector_url(self) -> str:
+        """Where browsers and vendors reach the collector."""
+        return (self.collector_url or f"http://{self.collector_host}:{self.collector_port}").rstrip("/")
+
+    def collector(self) -> CollectorSettings:
+        """Return the collector's settings."""
+        return CollectorSettings(
+            host=self.collector_host, port=self.collector_port, spool=self.state_folder / "spool",
+            spool_limit=self.collector_spool_limit, rate=self.collector_rate, burst=self.collector_burst,
+            trusted_proxies=self.collector_trusted_proxies,
+        )  # fmt: skip
+
+    def console(self) -> ConsoleSettings:
+        """Return the console's settings."""
+        return ConsoleSettings(
+            host=self.console_host, port=self.console_port, collector_url=self.public_collector_url,
+            hosts=self.console_hosts, password=self.console_password, locale=self.console_locale,
+        )  # fmt: skip
+
+    def poller(self) -> PollerSettings:
+        """Return the poller's settings."""
+        return PollerSettings(interval=self.poller_interval)
+
+    def worker(self) -> EngineSettings:
+        """Return the worker's settings."""
+        return EngineSettings(
+            instance=self.worker_instance, wait_ms=self.worker_wait_ms, standby_replicas=self.worker_standby,
+            state_folder=self.state_folder / "tables" / self.worker_instance, web_host=self.worker_web_host,
+            web_port=self.worker_web_port, effects=EffectSettings(rate=self.effects_rate),
+        )  # fmt: skip
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the environment variables, in the order above."""
+        return [name.upper() for name in cls.model_fields]
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings.
+
+    Args:
+        overrides: what a command's own flags say; None says nothing.
+
+    Raises:
+        SettingsError: names each variable that is wrong.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    for name in ("console_hosts",):
+        listed = os.environ.get(name.upper())
+        if listed is not None and name not in given:
+            given[name] = tuple(part.strip() for part in listed.split(",") if part.strip())
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  pydantic checks them
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
+        raise SettingsError(f"{told}. Correct it in the environment or in .env.") from None
