@@ -45,6 +45,7 @@ class DeadLetter(Model):
     offset: int | None = None
     key: str | None = Field(default=None, description="Base64 of the original key.")
     value: str | None = Field(default=None, description="Base64 of the original bytes; cut at 256 kB.")
+    size: int | None = Field(default=None, description="Bytes of the original: more than are kept when it was cut.")
     at: Instant
 
 

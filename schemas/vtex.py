@@ -131,7 +131,13 @@ class Customer(Model):
     email_hash: Hash | None = None
     phone_hash: Hash | None = None
     changed: tuple[str, ...] = Field(default=(), description="Names of the fields that changed in this version.")
-    deleted: bool = False
+    deleted: bool = Field(
+        default=False, description="Gone from VTEX, or replaced. Ids and hashes stay, for joins; other values do not."
+    )
+    provisional: bool = Field(default=False, description="Known from orders only, until VTEX shows its document.")
+    replaced_by: str | None = Field(
+        default=None, description="The customer who turned out to be this provisional one; that row may come later."
+    )
     updated_at: Instant
 
 
@@ -150,8 +156,9 @@ class Order(Model):
     created_at: Instant
     changed_at: Instant
     currency: Currency
-    amount: Minor = Field(description="Value at placement, all parts, cancelled or not.")
-    cancelled: Minor = Field(default=0, description="Value of the cancelled parts.")
+    amount: Minor = Field(description="Value of all parts, cancelled or not, with what was changed later.")
+    changes: Minor = Field(default=0, description="How much of it later changes added; amount - changes = as placed.")
+    cancelled: Minor = Field(default=0, description="Value of the parts that were cancelled or replaced.")
     refunded: Minor = Field(default=0, description="Distinct return invoices, never above what was not cancelled.")
     marketing: Marketing | None = None
     replaces: str | None = None

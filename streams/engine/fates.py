@@ -146,5 +146,6 @@ def dead_letter(
         "offset": record.offset,
         "key": b64encode(record.key).decode(),
         "value": None if record.value is None else b64encode(record.value[:limit]).decode(),
+        "size": None if record.value is None else len(record.value),
         "at": to_text(now),
     })  # fmt: skip
