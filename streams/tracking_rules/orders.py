@@ -1,0 +1,71 @@
+"""Events that have a natural key: an order is placed once, however often it is told (issue 7, item 3). Pure.
+
+A page tells an order again on each reload, a checkout script and the shop's back end tell it too, each with what it
+knows: the order's value, the session, who bought. So an order action that was told before is a duplicate only where it
+adds no session, no person and no earlier amount to what the others told: else it is passed on as a supplement, since
+each is evidence for attribution, whichever came first.
+"""
+
+from typing import Any, Final, Literal
+
+from streams.tracking_rules.content import digest_of, mark
+
+Verdict = Literal["new", "duplicate", "supplement"]
+
+_ORDER_ACTIONS: Final = frozenset(
+    ("order.placed", "order.confirmed", "order.shipped", "order.delivered", "order.cancelled")
+)
+CHECKOUT: Final = "checkout.started"
+_EVIDENCE: Final = ("session", "email_hash", "phone_hash", "customer_hash")
+_VALUED: Final = "@"
+_MOST: Final = 120
+"""Pieces of evidence for one order: beyond attribution's own limit (docs/kpis.md, "limits") nothing more is needed."""
+
+
+def natural_key(data: dict[str, Any]) -> str | None:
+    """Return what names the fact for ever: the action and the order, or the order form; None for other events."""
+    action = data.get("action")
+    if action in _ORDER_ACTIONS and data.get("order"):
+        return digest_of(action, data["order"])
+    if action == CHECKOUT and data.get("order_form"):
+        return digest_of(action, data["order_form"])
+    return None
+
+
+def substance(data: dict[str, Any]) -> str:
+    """Return what may not differ under one id: the fact and, for an order, its amount as it was told."""
+    if data["action"] == CHECKOUT:
+        return digest_of(CHECKOUT, data["order_form"])
+    return digest_of(data["action"], data["order"], data.get("amount"), data.get("currency"))
+
+
+def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, str]:
+    """Return what an event adds to a fact, and the row to be kept: the marks of the evidence so far.
+
+    An order's stand-in is its earliest event with an amount (docs/kpis.md), so an earlier one is evidence too.
+
+    Args:
+        known: the row, or None when the fact is new.
+        data: of the event, its origin mended, valued.
+        at: Unix milliseconds, when it happened.
+    """
+    marks = dict.fromkeys(known.split(" ") if known else ())
+    told = [name[0] + mark(data[name]) for name in _EVIDENCE if data.get(name)]
+    added = [one for one in told if one not in marks]
+    if "amount_minor" in data and data["action"] != CHECKOUT:
+        added += _earliest(marks, at)
+    if known is None:
+        return "new", " ".join(added)
+    if not added or len(marks) + len(added) > _MOST:
+        return "duplicate", known
+    return "supplement", " ".join([*marks, *added])
+
+
+def _earliest(marks: dict[str, None], at: int) -> list[str]:
+    """Put an earlier time of an amount in the place of the one that is marked."""
+    valued = next((one for one in marks if one.startswith(_VALUED)), None)
+    if valued is not None:
+        if int(valued.removeprefix(_VALUED)) <= at:
+            return []
+        del marks[valued]
+    return [f"{_VALUED}{at}"]

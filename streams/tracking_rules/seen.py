@@ -1,0 +1,115 @@
+"""What was told before, in tables (issue 7, item 3).
+
+| event | is told again when | known for | table |
+| --- | --- | --- | --- |
+| an order action, `checkout.started` | its natural key is known (orders.py) | ever; 30 days | ORDERS; CHECKOUTS |
+| with its sender's id | the id is known; with another body: a conflict | 7 days | IDS |
+| of a page's session | the same happened less than 2 s before or after | 24 hours; 10 minutes | RECENT; DOUBLES |
+| any other | our id is known: the collector's own repetition | 24 hours | RECENT |
+
+For a page's event under our own id the content takes the id's place, since a record that the collector repeats has the
+same content at the same time: one row instead of two.
+"""
+
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from streams.engine.agent import RAW, TEXT, Shard, Table, View
+from streams.tracking_rules.content import digest_of
+from streams.tracking_rules.envelope import Event
+from streams.tracking_rules.orders import CHECKOUT, natural_key, substance, weigh
+
+IDS: Final = Table("tracking-ids", TEXT, ttl=timedelta(days=7), disk=True)
+RECENT: Final = Table("tracking-recent", RAW, ttl=timedelta(hours=24))
+DOUBLES: Final = Table("tracking-doubles", RAW, ttl=timedelta(minutes=10))
+ORDERS: Final = Table("tracking-orders", TEXT, disk=True)
+CHECKOUTS: Final = Table("tracking-checkouts", TEXT, ttl=timedelta(days=30), disk=True)
+TABLES: Final = (IDS, RECENT, DOUBLES, ORDERS, CHECKOUTS)
+
+WINDOW_MS: Final = 2_000
+"""Two tags of a page fire within milliseconds; nobody adds the same to a cart twice in this time with one result."""
+_LONG_ID: Final = 64
+
+Verdict = Literal["new", "duplicate", "supplement", "conflict"]
+
+
+class Seen:
+    """Judges the events of one batch; what `judge` noted is written by `keep`, once the event is on its way."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._ids = shard.table(IDS)
+        self._recent = shard.table(RECENT)
+        self._doubles = shard.table(DOUBLES)
+        self._orders = shard.table(ORDERS)
+        self._checkouts = shard.table(CHECKOUTS)
+        self._noted: list[tuple[View, str, Any]] = []
+
+    def judge(self, event: Event, content: str | None) -> Verdict:
+        """Return whether an event is new.
+
+        Args:
+            event: placed in time, mended and valued.
+            content: its digest as it was told; None when it has a natural key.
+        """
+        self._noted.clear()
+        if content is None:
+            return self._by_natural_key(event)
+        page = event.data.get("sent_by") != "server" and "session" in event.data
+        if event.given:
+            verdict = self._by_id(event, content)
+            if verdict == "new" and page and self._told(self._doubles, event, content):
+                return "duplicate"
+            return verdict
+        if page:
+            return "duplicate" if self._told(self._recent, event, content) else "new"
+        return self._by_our_id(event)
+
+    def keep(self) -> None:
+        """Write what the last event has taught."""
+        for view, key, row in self._noted:
+            view[key] = row
+
+    def _by_natural_key(self, event: Event) -> Verdict:
+        data = event.data
+        if event.given and self._by_id(event, substance(data)) == "conflict":
+            return "conflict"
+        view = self._checkouts if data["action"] == CHECKOUT else self._orders
+        key = f"{event.store}/{natural_key(data)}"
+        verdict, row = weigh(view.get(key), data, event.at)
+        if verdict != "duplicate":
+            self._noted.append((view, key, row))
+        return verdict
+
+    def _by_id(self, event: Event, content: str) -> Verdict:
+        key = f"{event.store}/{event.id if len(event.id) <= _LONG_ID else digest_of(event.id)}"
+        known = self._ids.get(key)
+        if known is None:
+            self._noted.append((self._ids, key, content))
+            return "new"
+        return "duplicate" if known == content else "conflict"
+
+    def _by_our_id(self, event: Event) -> Verdict:
+        key = f"{event.store}/{event.id}"
+        if key in self._recent:
+            return "duplicate"
+        self._noted.append((self._recent, key, b""))
+        return "new"
+
+    def _told(self, view: View, event: Event, content: str) -> bool:
+        """Return whether the same content happened less than `WINDOW_MS` away, in either direction.
+
+        Times are cut into slots as wide as the window: whatever shares a slot is near enough, and the neighbours' rows
+        say where in their slot they stand.
+        """
+        slot, place = divmod(event.at, WINDOW_MS)
+        stem = f"{event.store}/{content}/"
+        key = f"{stem}{slot}"
+        if key in view:
+            return True
+        before, after = view.get(f"{stem}{slot - 1}"), view.get(f"{stem}{slot + 1}")
+        if before is not None and int.from_bytes(before) > place:
+            return True
+        if after is not None and int.from_bytes(after) < place:
+            return True
+        self._noted.append((view, key, place.to_bytes(2)))
+        return False
