@@ -1,1 +1,1 @@
-"""Hellotext: its REST client."""
+"""The client of Hellotext: profiles, sessions, events and messages (contracts/hellotext CONTRACT part B)."""
