@@ -34,6 +34,7 @@ test: setup browser ## every test, on a real broker (under 8 minutes)
 verify: setup browser ## make test, and the long ones: chaos at length, three brokers, browsers
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	@$(MAKE) --no-print-directory chaos
+	@$(BIN)/python -m tests.crash.engine.chaos --brokers 3
 
 check: setup ## format, lint, types, import rule, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
@@ -41,12 +42,17 @@ check: setup ## format, lint, types, import rule, generated files
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo | tail -n 3
 	@$(BIN)/python -m schemas.generate --check
+	@$(BIN)/python -m hellotext_vtex.reference --check
 
 format: setup ## format and sort imports
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
 schemas: setup ## write the generated schemas and topic pages
 	@$(BIN)/python -m schemas.generate
+
+docs: setup ## write the generated pages: settings, commands, OpenAPI
+	@$(BIN)/python -m hellotext_vtex.reference
+	@$(BIN)/python -m connectors.pixel.openapi
 
 pixel: ## build pixel.js and checkout.js with the pinned tool (Node)
 	@cd connectors/pixel/client && npm ci --silent --no-fund --no-audit && npm run --silent build
@@ -69,4 +75,4 @@ lock: setup ## resolve the locked versions anew
 clean: ## remove what was made here: state, caches, results of tests
 	@rm -rf .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov
 
-.PHONY: help setup demo up test verify check format schemas pixel browser bench chaos lock clean
+.PHONY: help setup demo up test verify check format schemas docs pixel browser bench chaos lock clean

@@ -17,7 +17,7 @@ from hellotext_vtex.commands import (
 
 app = typer.Typer(
     name="hellotext-vtex",
-    help="Connect VTEX shops to Hellotext and Infobip: customers, tracking and campaign KPIs, exactly once, on Kafka.\n\n"
+    help="Connect VTEX shops to Hellotext and Infobip: customers, tracking, campaign KPIs; exactly once, on Kafka.\n\n"
     "First steps: `hellotext-vtex demo` to see everything, `up` to run everything, `connect` to connect a store.",
     no_args_is_help=True,
     add_completion=False,

@@ -164,14 +164,17 @@ def ledger_cells(ledger: dict[str, Any]) -> dict[Key, dict[str, Any]]:
 
 def compare(cells: dict[Key, CampaignKpis], ledger: dict[Key, dict[str, Any]]) -> Verdict:
     """Compare every figure of every cell; ratios to nine digits, since their order of division is anybody's."""
-    differences = []
-    for key in sorted(cells.keys() | ledger.keys()):
-        ours = cells[key].model_dump(mode="json") if key in cells else {}
-        theirs = ledger.get(key, {})
-        for name in NUMBERS:
-            if not _equal(ours.get(name), theirs.get(name)):
-                differences.append(Difference(key, name, ours.get(name), theirs.get(name)))
-    return Verdict(cells, ledger, tuple(differences))
+    differences = tuple(
+        Difference(key, name, _figure(cells.get(key), name), ledger.get(key, {}).get(name))
+        for key in sorted(cells.keys() | ledger.keys())
+        for name in NUMBERS
+        if not _equal(_figure(cells.get(key), name), ledger.get(key, {}).get(name))
+    )
+    return Verdict(cells, ledger, differences)
+
+
+def _figure(cell: CampaignKpis | None, name: str) -> Any:
+    return None if cell is None else getattr(cell, name)
 
 
 def _equal(ours: Any, theirs: Any) -> bool:

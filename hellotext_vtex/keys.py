@@ -1,6 +1,8 @@
 """SECRETS_KEY: the one given, else one made on first use and kept in the state folder (DESIGN section 9)."""
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 import structlog
@@ -26,22 +28,27 @@ def open_box(settings: Settings) -> SecretBox:
 
 def _kept(file: Path) -> bytes:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = file.with_suffix(f".{os.getpid()}")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as made:
-            made.write(SecretBox.generate_key())
-        try:
-            os.link(new, file)  # several processes may start at once: the first one's key holds for all
-            log.warning("made a SECRETS_KEY: keep a copy, without it the stores must be connected again",
-                        file=str(file))  # fmt: skip
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
+        if not file.exists():
+            _make(file)
         return file.read_bytes().strip()
     except OSError as error:
         raise SettingsError(
             f"no SECRETS_KEY is given, and none can be kept in {file}: {error.strerror}. "
             "Give SECRETS_KEY, or a STATE_FOLDER that can be written."
         ) from error
+
+
+def _make(file: Path) -> None:
+    """Make a key; when several processes start at once, the first one's holds for all."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, new = tempfile.mkstemp(prefix="secrets-", dir=file.parent)  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as made:
+            made.write(SecretBox.generate_key())
+        with contextlib.suppress(FileExistsError):
+            os.link(new, file)
+            log.warning(
+                "made a SECRETS_KEY: keep a copy, without it the stores must be connected again", file=str(file)
+            )
+    finally:
+        Path(new).unlink()

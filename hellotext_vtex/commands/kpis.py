@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 import orjson
 import typer
+from connectors.kafka.explain import Explained, explain
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.explain import Explained, explain
 from connectors.kafka.reader import CommittedReader, latest_by_key
 from hellotext_vtex.commands.campaigns import read_campaigns
 from hellotext_vtex.foreground import execute, fail, print_json

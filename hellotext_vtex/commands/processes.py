@@ -64,6 +64,7 @@ def poller(json: Json = False) -> None:
     Example: KAFKA_BOOTSTRAP_SERVERS=broker:9092 hellotext-vtex poller
     """
     from connectors.vtex.serve import run_poller
+
     from hellotext_vtex.keys import open_box
     from hellotext_vtex.provisioned import ensure_topics
 

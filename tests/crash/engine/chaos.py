@@ -1,7 +1,8 @@
 # ruff: noqa: T201  a command that prints what it found
 """Chaos: worker processes are killed, frozen and restarted while events flow; afterwards everything must be exact.
 
-    python -m tests.crash.engine.chaos --seed 7 --kills 20 --events 200000
+    python -m tests.crash.engine.chaos --seed 7 --kills 20 --events 200000     # on one embedded broker
+    python -m tests.crash.engine.chaos --seed 7 --brokers 3                    # on three, which die and stall too
 
 Prints its seed and `lost=0 doubled=0`; exit code 1 when anything is wrong.
 """
@@ -23,8 +24,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from connectors.kafka.embedded import EmbeddedCluster, EmbeddedKafka
 from schemas import topics
-from tests.crash.engine.cluster import Cluster
 from tests.crash.engine.ledger import PARTITIONS, Findings, Load, committed, table, verify
 
 ROOT = Path(__file__).parents[3]
@@ -110,7 +111,7 @@ async def put(options: dict[str, Any], prefix: str, load: Load, seconds: float) 
     await producer.stop()
 
 
-async def disturb(herd: Herd, cluster: Cluster | None, chance: random.Random, args: argparse.Namespace) -> None:
+async def disturb(herd: Herd, cluster: EmbeddedCluster | None, chance: random.Random, args: argparse.Namespace) -> None:
     """Kill, freeze and restart workers and brokers at random until all of it is done."""
     seconds = args.seconds
     acts = ["kill"] * args.kills + ["freeze"] * args.freezes + ["roll"] * (args.kills // 8)
@@ -133,12 +134,12 @@ async def disturb(herd: Herd, cluster: Cluster | None, chance: random.Random, ar
         elif cluster is not None:
             node = chance.choice(list(cluster.nodes))
             print(f"{act} {node}", flush=True)
-            cluster.signal(node, signal.SIGKILL if act == "broker kill" else signal.SIGSTOP)
+            (cluster.kill_node if act == "broker kill" else cluster.freeze_node)(node)
             await herd.minded(chance.uniform(4, 8))
             if act == "broker kill":
-                cluster.start(node)
+                await cluster.start_node(node, ready=False)
             else:
-                cluster.signal(node, signal.SIGCONT)
+                cluster.thaw_node(node)
             await herd.minded(8.0)  # back in sync before the next may go
         herd.mind()
 
@@ -207,7 +208,7 @@ async def _by_shard(options: dict[str, Any], prefix: str, name: str) -> dict[int
     return rows
 
 
-async def chaos(bootstrap: str, args: argparse.Namespace, cluster: Cluster | None = None) -> Findings:
+async def chaos(bootstrap: str, args: argparse.Namespace, cluster: EmbeddedCluster | None = None) -> Findings:
     """Run it all."""
     options = {"bootstrap_servers": bootstrap}
     prefix = f"chaos-{args.seed}-{os.getpid()}-"
@@ -264,27 +265,25 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--replication", type=int, default=1)
     parser.add_argument("--self-kill", type=float, default=0.001)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--bootstrap", help="a running broker; else --jars")
-    parser.add_argument("--jars", type=Path, help="folder of Kafka's jars: starts a cluster of three")
-    parser.add_argument("--broker-kills", type=int, default=2, help="of the cluster of three")
+    parser.add_argument("--bootstrap", help="a running broker; else an embedded one is started")
+    parser.add_argument("--brokers", type=int, default=1, choices=[1, 3], help="embedded ones")
+    parser.add_argument("--broker-kills", type=int, default=2, help="of three brokers")
     parser.add_argument("--broker-stalls", type=int, default=1)
     return parser.parse_args(given)
 
 
-def run(args: argparse.Namespace) -> Findings:
-    """Run chaos on the broker given, or on a cluster of its own."""
-    if args.jars is None:
-        return asyncio.run(chaos(args.bootstrap, args))
-    with tempfile.TemporaryDirectory(prefix="chaos-cluster-") as folder:
-        cluster = Cluster(args.jars, Path(folder))
-        try:
-            cluster.start_all()
-            args.replication = 3
-            return asyncio.run(chaos(cluster.bootstrap, args, cluster))
-        finally:
-            cluster.stop()
+async def run(args: argparse.Namespace) -> Findings:
+    """Run chaos on the broker given, or on embedded ones."""
+    if args.bootstrap:
+        return await chaos(args.bootstrap, args)
+    if args.brokers == 1:
+        async with EmbeddedKafka(heap="512m") as kafka:
+            return await chaos(kafka.bootstrap_servers, args)
+    args.replication = args.brokers
+    async with EmbeddedCluster(args.brokers) as cluster:
+        return await chaos(cluster.bootstrap_servers, args, cluster)
 
 
 if __name__ == "__main__":
-    outcome = run(arguments())
+    outcome = asyncio.run(run(arguments()))
     sys.exit(1 if outcome.lost or outcome.doubled or outcome.wrong else 0)

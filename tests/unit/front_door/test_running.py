@@ -1,0 +1,93 @@
+"""Keys and brokers that commands find beside the state."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hellotext_vtex.keys import open_box
+from hellotext_vtex.running import FILE, Running, find_running, with_broker
+from hellotext_vtex.settings import Settings, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    """Each test has a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def settings():
+    """Settings that read nothing of this machine."""
+    return Settings(_env_file=None, kafka_bootstrap_servers="")
+
+
+class TestKey:
+    """SECRETS_KEY is made once."""
+
+    def test_a_key_is_made_once_and_is_the_owner_s_alone(self, settings):
+        """Mode 0600, and the next process reads the same one."""
+        sealed = open_box(settings).seal("token")
+
+        assert open_box(settings).unseal(sealed) == "token"
+        assert stat.S_IMODE((settings.state_folder / "secrets.key").stat().st_mode) == 0o600
+
+    def test_processes_that_start_together_agree(self, settings):
+        """The first one's key holds for all."""
+        with ThreadPoolExecutor(8) as pool:
+            boxes = list(pool.map(lambda _: open_box(settings), range(16)))
+
+        assert {box.unseal(boxes[0].seal("token")) for box in boxes} == {"token"}
+
+    def test_a_folder_that_cannot_be_written_is_named(self, settings, tmp_path):
+        """With what to give instead."""
+        (tmp_path / "file").write_text("")
+        blocked = settings.model_copy(update={"state_folder": tmp_path / "file" / "state"})
+
+        with pytest.raises(SettingsError, match="SECRETS_KEY"):
+            open_box(blocked)
+
+
+class TestRunning:
+    """A second terminal finds what the first one started."""
+
+    def test_the_broker_that_runs_here_is_found(self, settings):
+        """With its prefix and state."""
+        Running("127.0.0.1:1234", "p.", "state", os.getpid()).announce()
+
+        found = with_broker(settings)
+
+        assert (found.kafka_bootstrap_servers, found.topic_prefix, str(found.state_folder)) == (
+            "127.0.0.1:1234", "p.", "state"
+        )  # fmt: skip
+
+    def test_one_whose_process_is_gone_is_not(self, settings):
+        """The message says what to start."""
+        Running("127.0.0.1:1234", "", "state", 2**22 + 1).announce()
+
+        with pytest.raises(SettingsError, match="hellotext-vtex up"):
+            with_broker(settings)
+
+    def test_a_damaged_file_is_no_broker(self):
+        """Nor is it an error."""
+        FILE.parent.mkdir()
+        FILE.write_text("{")
+
+        assert find_running() is None
+
+    def test_a_given_broker_comes_first(self, settings):
+        """KAFKA_BOOTSTRAP_SERVERS is the operator's word."""
+        Running("127.0.0.1:1234", "", "state", os.getpid()).announce()
+        given = settings.model_copy(update={"kafka_bootstrap_servers": "broker:9092"})
+
+        assert with_broker(given) == given
+
+    def test_only_its_own_announcement_is_withdrawn(self):
+        """Another broker may have been started meanwhile."""
+        mine = Running("127.0.0.1:1", "", "state", os.getpid())
+        Running("127.0.0.1:2", "", "state", os.getppid()).announce()
+
+        mine.withdraw()
+
+        assert find_running().bootstrap_servers == "127.0.0.1:2"

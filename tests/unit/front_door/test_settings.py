@@ -1,0 +1,80 @@
+"""Settings: typed, with defaults that run, and a clear word about what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from hellotext_vtex.settings import Settings, SettingsError, read_settings
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch, tmp_path):
+    """Neither the environment nor a .env file of whoever runs the tests is read."""
+    for name in Settings.names():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_has_to_be_set():
+    """The defaults are those of DESIGN section 9."""
+    settings = read_settings()
+
+    assert (settings.collector_host, settings.collector_port) == ("127.0.0.1", 8080)
+    assert (settings.console_host, settings.console_port) == ("127.0.0.1", 8090)
+    assert settings.public_collector_url == "http://127.0.0.1:8080"
+
+
+def test_a_dotenv_file_counts_below_the_environment(monkeypatch):
+    """A file is for a machine, a variable for a command."""
+    Path(".env").write_text("COLLECTOR_PORT=1111\nCONSOLE_PORT=2222\n")
+    monkeypatch.setenv("CONSOLE_PORT", "3333")
+
+    settings = read_settings()
+
+    assert (settings.collector_port, settings.console_port) == (1111, 3333)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("COLLECTOR_PORT", "many"), ("COLLECTOR_PORT", "70000"), ("PARTITIONS", "0"), ("LOG_FORMAT", "xml"),
+     ("TOPIC_PREFIX", "with space"), ("KAFKA_SECURITY_PROTOCOL", "SSH")],
+)  # fmt: skip
+def test_a_wrong_value_is_named(monkeypatch, name, value):
+    """One line that names the variable, without its value: it could be a secret."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=name) as caught:
+        read_settings()
+
+    assert value not in str(caught.value).replace(name, "")
+
+
+def test_a_secret_is_never_shown(monkeypatch):
+    """Neither in the settings' text nor in an error."""
+    monkeypatch.setenv("SECRETS_KEY", "super-secret")
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "super-secret")
+
+    assert "super-secret" not in repr(read_settings())
+
+
+def test_sasl_needs_its_credentials(monkeypatch):
+    """The message names the setting."""
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_SSL")
+
+    with pytest.raises(SettingsError, match="KAFKA_SECURITY_PROTOCOL"):
+        read_settings().connection()
+
+
+def test_hosts_are_listed_by_commas(monkeypatch):
+    """As `CONSOLE_HOSTS=a.example,b.example`."""
+    monkeypatch.setenv("CONSOLE_HOSTS", "a.example, b.example")
+
+    assert read_settings().console().hosts == ("a.example", "b.example")
+
+
+def test_a_command_s_flag_beats_the_environment(monkeypatch):
+    """And a flag that is not given says nothing."""
+    monkeypatch.setenv("PARTITIONS", "6")
+
+    assert read_settings(partitions=12).partitions == 12
+    assert read_settings(partitions=None).partitions == 6
