@@ -10,7 +10,7 @@ Kind = Literal["desktop", "mobile", "tablet", "app", "other"]
 _OTHER: Final = re.compile(
     r"smart-?tv|hbbtv|appletv|googletv|bravia|tizen.*tv|web0s|playstation|xbox|nintendo", re.IGNORECASE
 )
-_TABLET: Final = re.compile(r"ipad|tablet|kindle|silk/|playbook|android(?!.*mobi)", re.IGNORECASE)
+_TABLET: Final = re.compile(r"ipad|tablet|kindle|silk/|playbook|android(?!.*(mobi|opera mini))", re.IGNORECASE)
 _MOBILE: Final = re.compile(r"mobi|iphone|ipod|android|opera mini|blackberry", re.IGNORECASE)
 _DESKTOP: Final = re.compile(r"windows nt|macintosh|x11|cros|linux", re.IGNORECASE)
 _RULES: Final[tuple[tuple[re.Pattern[str], Kind], ...]] = (

@@ -21,6 +21,8 @@ _SENDERS: Final = frozenset(("page", "server", "app"))
 _CHOICES: Final = frozenset((None, "granted", "denied"))
 _STORE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
+_ADDED: Final = frozenset(("at", "at_received", "supplement", "amount_minor", "amount_currency", "landing"))
+"""What this agent adds: nobody else's word for it counts."""
 _OURS: Final = len("2026-11-24T10:00:00.123Z")
 _LAST_MS: Final = 253_402_300_799_999
 """9999-12-31, the last instant RFC 3339 can write."""
@@ -71,6 +73,7 @@ def read(record: Record, store: str) -> Event:
         raise Poison("the event's id is no text")
     data = envelope["data"]
     _check(data)
+    data["store"] = store
     text = envelope.get("receivedtime")
     received = record.timestamp if text is None else instant(text)
     if text is None or len(text) != _OURS or text[-1] != "Z":
@@ -151,6 +154,8 @@ def _check(data: dict[str, Any]) -> None:
         raise Poison("the event's kind, sender or consent is not one that we know")
     if type(get("parameters", {})) is not dict:
         raise Poison("the event's parameters are no object")
+    if not _ADDED.isdisjoint(data):
+        raise Poison("the event says of itself what only the tracking agent may say")
 
 
 def _check_map(name: str, value: Any) -> None:
