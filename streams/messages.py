@@ -1,0 +1,257 @@
+"""Requested messages are sent, each at most once, for ever; what becomes of them is reported.
+
+    message.requests ─▶ messages ─▶ message.reports (accepted, delivered, failed)
+                           ┆
+                           ┆ outbox ▶ Hellotext or Infobip; outcomes come back
+
+In: requests; outcomes of calls. Kept: two years of message ids, so that none is sent twice whatever comes twice. Out:
+reports, their ids made of what they say, so that a repeated one is a duplicate to its readers.
+
+What was sent cannot be unsent. After an uncertain answer a message is sent again only when its absence is proved, which
+only Infobip's SMS log can do (contracts/infobip NOTES 6). Else it stays uncertain: a dead letter says so.
+Infobip tells the rest by webhook; Hellotext has none, so its messages' states are asked for (contracts/hellotext B5).
+"""
+
+import hashlib
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from schemas import topics
+from schemas.clock import to_text
+from schemas.events import CONTENT_TYPE, encode, event
+from schemas.fates import EffectOutcome
+from schemas.messages import MessageRequest, ReportStatus
+from schemas.personal import normal_phone
+from schemas.topics import MESSAGE_REPORTS, MESSAGE_REQUESTS
+from streams.engine.agent import Agent, Batch, Effect, Poison, Record, Shard, Table
+from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_id, vendor_of
+from streams.stores import KnownStore, Stores
+
+SENT: Final = Table("messages.sent", ttl=timedelta(days=730), disk=True)
+UNSURE: Final = Table("messages.unsure", ttl=timedelta(days=2), disk=True)
+SEND: Final = {"hellotext": "hellotext.message", "infobip": "infobip.message"}
+STATE: Final = "hellotext.state"
+LOG: Final = "infobip.log"
+LOOKS_MS: Final = (30_000, 120_000)
+"""When the log is looked at after an uncertain answer: a message that both do not show was not taken."""
+_POLLS_MS: Final = (5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000)
+MOST_POLLS: Final = 50
+"""About two days: what is not delivered by then has no more news."""
+_ENDS: Final[dict[str, ReportStatus]] = {"delivered": "delivered", "failed": "failed"}
+Row = dict[str, Any]
+"""`vendor`, `channel`, `campaign`, `recipient` (hash), `state`, `tries`, `form`, `vendor_id`."""
+
+
+class MessagesAgent(Agent):
+    """Sends messages and follows them.
+
+    Args:
+        stores: the connected stores.
+    """
+
+    name = "messages"
+    inputs = (MESSAGE_REQUESTS,)
+    tables = (SENT, UNSURE)
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def process(self, batch: Batch, shard: Shard) -> None:
+        """Send what was not sent before."""
+        for record in batch:
+            if record.value is None:  # forgotten; what was sent stays known by its id
+                continue
+            known = self._stores.of(record.store)
+            request = _read(record)
+            key = f"{request.store}/{request.message}"
+            if key in shard.table(SENT):
+                batch.duplicate(record, request.message)
+                continue
+            reason = _Step(shard).send(known, key, request)
+            if reason is not None:
+                batch.dead(record, reason)
+
+    def outcome(self, outcome: EffectOutcome, shard: Shard) -> None:
+        """Report what a call ended with, and follow the message."""
+        step = _Step(shard)
+        message = outcome.effect.partition("/")[2].rpartition("/")[0]
+        key = f"{outcome.store}/{message}"
+        row = shard.table(SENT).get(key)
+        if row is None:
+            return
+        if outcome.kind == STATE:
+            step.polled(key, message, row, outcome)
+        elif outcome.kind == LOG:
+            step.looked(key, message, row, outcome)
+        else:
+            step.sent(key, message, row, outcome)
+
+
+class _Step:
+    """One step of a turn."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+        self._sent = shard.table(SENT)
+        self._unsure = shard.table(UNSURE)
+
+    def send(self, known: KnownStore, key: str, request: MessageRequest) -> str | None:
+        """Stage the call, or return why the message cannot be sent."""
+        connection = known.connection
+        vendor = vendor_of(connection, request.channel)
+        to = normal_phone(request.to, connection.country)
+        if to is None:
+            return "the recipient is no phone number"
+        problem = problem_with(request, connection, vendor)
+        if problem is not None:
+            return problem
+        if vendor == "infobip" and connection.infobip is not None:
+            form, body = infobip_message(request, to, connection.infobip)
+            payload: Row = {"form": form, "message": body}
+        else:
+            form, payload = "text", {"message": hellotext_message(request, to)}
+        row: Row = {
+            "vendor": vendor, "channel": request.channel, "campaign": request.campaign,
+            "recipient": known.hash("phone", to), "state": "sending", "tries": 0, "form": form, "calls": 1,
+            "vendor_id": vendor_id(request),
+        }  # fmt: skip
+        self._sent[key] = row
+        if form == "sms":
+            self._unsure[key] = payload  # for a repeat, should its absence be proved
+        self._call(request.store, request.message, row, payload)
+        return None
+
+    def sent(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        """Hear what sending ended with."""
+        if outcome.status == "done":
+            self._taken(key, message, row, outcome)
+        elif outcome.status == "uncertain":
+            self._doubt(key, message, row, outcome)
+        else:
+            self._end(key, row, "failed")
+            self._report(outcome.store, message, row, "failed", error=outcome.reason or "not sent")
+
+    def looked(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        """Hear what the log says of a message that nobody knows of."""
+        if outcome.status == "done" and outcome.result.get("found"):
+            self._taken(key, message, row, outcome)
+            return
+        absent = outcome.status == "done"
+        payload = self._unsure.get(key)
+        if absent and row["tries"] >= len(LOOKS_MS) and payload is not None:
+            again = {**row, "tries": 0, "calls": row["calls"] + 1}
+            self._sent[key] = again
+            self._call(outcome.store, message, again, payload)
+        elif absent or row["tries"] < 2 * len(LOOKS_MS):
+            self._look(key, message, row, outcome.store)
+        else:
+            self._unknown(key, message, row, outcome)
+
+    def polled(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        """Hear what Hellotext says of a message; ask again later while it is on its way."""
+        state = str(outcome.result.get("state"))
+        status = _ENDS.get(state)
+        if status is not None:
+            self._end(key, row, status)
+            error = "Hellotext reports failed" if status == "failed" else None
+            self._report(outcome.store, message, row, status, error=error)
+        elif row["tries"] < MOST_POLLS and outcome.code != 404:  # noqa: PLR2004  HTTP: nobody knows it any more
+            self._poll(key, message, row, outcome.store)
+
+    def _taken(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        state, store = outcome.result.get("state"), outcome.store
+        if state == "failed":
+            self._end(key, row, "failed")
+            self._report(store, message, row, "failed", error=outcome.result.get("error") or "rejected")
+            return
+        self._settle(key)
+        told = outcome.result.get("id")
+        taken = {**row, "state": "accepted", "tries": 0, "vendor_id": told or row["vendor_id"]}
+        self._sent[key] = taken
+        self._report(store, message, taken, "accepted")
+        if row["vendor"] == "hellotext" and told:
+            self._poll(key, message, taken, store)
+
+    def _doubt(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        if row["form"] == "sms" and row["vendor"] == "infobip":
+            self._look(key, message, {**row, "state": "uncertain", "tries": 0}, outcome.store)
+        else:
+            self._unknown(key, message, row, outcome)
+
+    def _look(self, key: str, message: str, row: Row, store: str) -> None:
+        pause = LOOKS_MS[min(row["tries"], len(LOOKS_MS) - 1)]
+        self._sent[key] = row = {**row, "tries": row["tries"] + 1, "calls": row["calls"] + 1}
+        self._ask(store, message, row, LOG, {"message": row["vendor_id"]}, pause=pause)
+
+    def _poll(self, key: str, message: str, row: Row, store: str) -> None:
+        pause = _POLLS_MS[min(row["tries"], len(_POLLS_MS) - 1)]
+        self._sent[key] = row = {**row, "tries": row["tries"] + 1, "calls": row["calls"] + 1}
+        self._ask(store, message, row, STATE, {"id": row["vendor_id"]}, pause=pause)
+
+    def _end(self, key: str, row: Row, state: str) -> None:
+        self._sent[key] = {**row, "state": state}
+        self._settle(key)
+
+    def _settle(self, key: str) -> None:
+        if key in self._unsure:
+            del self._unsure[key]
+
+    def _unknown(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        """Leave a message uncertain for ever: it is not sent again, and people are told."""
+        self._end(key, row, "uncertain")
+        letter = f"messages/{message}"
+        value = {
+            "store": outcome.store, "letter": letter, "step": "messages",
+            "reason": f"uncertain, so not sent again: {outcome.reason}", "detail": f"message {message}",
+            "topic": MESSAGE_REQUESTS.name, "key": b64encode(key.encode()).decode(), "at": to_text(self._shard.now),
+        }  # fmt: skip
+        self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(outcome.store, letter), orjson.dumps(value))
+
+    def _call(self, store: str, message: str, row: Row, payload: dict[str, Any]) -> None:
+        """Send: in the order of requests for each recipient, and claimed before it is made."""
+        self._shard.effect(Effect(
+            id=f"message/{message}/{row['calls']}", agent="messages", kind=SEND[row["vendor"]], store=store,
+            destination=f"{row['vendor']}-messages", key=f"message/{row['recipient']}", payload=payload,
+            repeatable=False,
+        ))  # fmt: skip
+
+    def _ask(self, store: str, message: str, row: Row, kind: str, payload: dict[str, Any], *, pause: int) -> None:
+        self._shard.effect(Effect(
+            id=f"message/{message}/{row['calls']}", agent="messages", kind=kind, store=store,
+            destination=f"{row['vendor']}-messages", key=f"follow/{message}", payload=payload,
+            not_before=self._shard.now + pause,
+        ))  # fmt: skip
+
+    def _report(
+        self, store: str, message: str, row: Row, status: ReportStatus, *, error: str | None = None
+    ) -> None:  # fmt: skip
+        now = to_text(self._shard.now)
+        data = {
+            "store": store, "message": message, "campaign": row["campaign"], "channel": row["channel"],
+            "status": status, "at": now, "received_at": now, "recipient": row["recipient"], "error": error,
+            "vendor": row["vendor"],
+        }  # fmt: skip
+        name = hashlib.sha256(orjson.dumps([store, message, status])).hexdigest()[:32]
+        envelope = event(
+            type="message.report", source="messages", store=store, subject=message, time=self._shard.now,
+            received=self._shard.now, id=f"messages-{name}",
+            data={name: value for name, value in data.items() if value is not None},
+        )  # fmt: skip
+        self._shard.send(MESSAGE_REPORTS, MESSAGE_REPORTS.key(store, message), encode(envelope), CONTENT_TYPE)
+
+
+def _read(record: Record) -> MessageRequest:
+    try:
+        request = MessageRequest.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        raise Poison(f"not a MessageRequest: {error.error_count()} problems") from None
+    if request.store != record.store:
+        raise Poison("the record's key names another store than its value")
+    return request
+
+
+__all__ = ["LOOKS_MS", "MOST_POLLS", "SENT", "UNSURE", "MessagesAgent"]
