@@ -1,0 +1,144 @@
+"""Customers: from what the poller read to the last state of each customer (`vtex.customers`).
+
+In come customer documents, in any order and more than once, most of them without any news: VTEX moves a document's
+time with every visit (contracts/vtex NOTES 2.5). Out goes a row for each change of a field that somebody mapped. What
+changes nothing is a duplicate.
+
+Orders are the second source: a buyer whom no document shows (NOTES 2.3, 2.5) becomes a provisional customer, replaced
+as soon as a document of theirs appears. The orders agent accounts for those events; this one passes them.
+"""
+
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from schemas import topics
+from schemas.clock import to_text
+from schemas.events import InvalidEventError, decode, encode
+from schemas.personal import normal_customer
+from schemas.vtex import CUSTOMER_CHANGED, CUSTOMER_DELETED, ORDER_CHANGED, CustomerDeleted, CustomerRead, OrderRead
+from streams.customer_book import CustomerBook
+from streams.customer_links import Links
+from streams.customer_rules import place_of, told_by, told_by_order
+from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard, Table
+from streams.stores import KnownStore, Stores
+from streams.versions import ticks, version_of
+
+CUSTOMERS: Final = Table("customers", disk=True)
+"""`store/customer`: its state (streams/customer_rules.py)."""
+LINKS: Final = Table("customers.links", disk=True)
+"""`store/kind/identifier`: who ever had it (streams/customer_links.py)."""
+
+
+class CustomersAgent(Agent):
+    """`vtex.changes` in, `vtex.customers` out.
+
+    Args:
+        stores: the connected stores.
+        believed: fields of a customer whose null means that the value is gone. None by default: VTEX wipes names and
+            phones by itself (NOTES 2.5).
+    """
+
+    name = "customers"
+    inputs = (topics.VTEX_CHANGES,)
+    tables = (CUSTOMERS, LINKS)
+
+    def __init__(self, stores: Stores, believed: frozenset[str] = frozenset()) -> None:
+        self._stores = stores
+        self._believed = believed
+        self._asked: set[str] = set()
+
+    def process(self, batch: Batch, shard: Shard) -> None:
+        """Take in what was read of customers, and who bought."""
+        for record in batch:
+            if record.value is None:
+                batch.filtered(record, "", "tombstone")
+                continue
+            envelope = _decoded(record)
+            if envelope["type"] == ORDER_CHANGED:
+                self._bought(record.store, envelope, shard)
+                batch.passed(record)
+            elif not self._changed(record.store, envelope, shard):
+                batch.duplicate(record, str(envelope["id"]))
+
+    def _changed(self, store: str, envelope: dict[str, Any], shard: Shard) -> bool:
+        """Take in a customer event and return whether it changed anything."""
+        known = self._stores.of(store)
+        book = _book(store, shard)
+        try:
+            if envelope["type"] == CUSTOMER_CHANGED:
+                self._read(book, known, envelope)
+            elif envelope["type"] == CUSTOMER_DELETED:
+                gone = CustomerDeleted.model_validate(envelope["data"])
+                book.gone(_id(gone.customer_id), ticks(_seen(envelope)))
+            else:
+                raise Poison("the event's type is none of vtex.changes")
+        except ValidationError as error:
+            raise Poison(f"unreadable {envelope['type']}: {_fields_of(error)}") from None
+        return _publish(book, store, shard)
+
+    def _read(self, book: CustomerBook, known: KnownStore, envelope: dict[str, Any]) -> None:
+        data = envelope["data"]
+        read = CustomerRead.model_validate(data)
+        told = told_by(read, known.connection.country, known.hash, self._believed)
+        at = version_of(read.source_version, _seen(envelope), data)
+        book.read(_id(read.customer_id), told, place_of(read), read.source_version, at)
+
+    def _bought(self, store: str, envelope: dict[str, Any], shard: Shard) -> None:
+        """Learn of an order's buyer; whatever is wrong with the event is the orders agent's to say."""
+        try:
+            order = OrderRead.model_validate(envelope["data"])
+            known = self._stores.of(store)
+        except ValidationError:
+            return
+        except NotYet:
+            if store in self._asked:
+                return
+            self._asked.add(store)
+            raise
+        self._asked.discard(store)
+        told = told_by_order(order.buyer, order.newsletter_opt_in, known.connection.country, known.hash)
+        if told:
+            source = str(envelope["data"]["changed_at"])
+            book = _book(store, shard)
+            book.bought(told, source, version_of(source, _seen(envelope), envelope["data"]))
+            _publish(book, store, shard)
+
+
+def _decoded(record: Record) -> dict[str, Any]:
+    try:
+        return decode(record.value)
+    except InvalidEventError as error:
+        raise Poison(str(error)) from None
+
+
+def _seen(envelope: dict[str, Any]) -> str:
+    """Return when the poller read it."""
+    return str(envelope.get("receivedtime") or envelope.get("time") or "")
+
+
+def _id(told: str) -> str:
+    customer = normal_customer(told)
+    if customer is None:
+        raise Poison("the event names no customer")
+    return customer
+
+
+def _fields_of(error: ValidationError) -> str:
+    """Return where an event is wrong, without the values, which may be personal."""
+    places = {".".join(str(part) for part in each["loc"]) for each in error.errors(include_input=False)}
+    return ", ".join(sorted(places)[:5])
+
+
+def _book(store: str, shard: Shard) -> CustomerBook:
+    return CustomerBook(shard.table(CUSTOMERS), Links(shard.table(LINKS), store), store)
+
+
+def _publish(book: CustomerBook, store: str, shard: Shard) -> bool:
+    """Send the rows that changed and return whether there were any."""
+    news = False
+    for customer, content in book.rows():
+        row = {"store": store, "customer": customer, **content, "updated_at": to_text(shard.now)}
+        shard.send(topics.VTEX_CUSTOMERS, topics.VTEX_CUSTOMERS.key(store, customer), encode(row))
+        news = True
+    return news
