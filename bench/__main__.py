@@ -1,132 +1,71 @@
-"""`python -m bench`: the engine beside its peers; writes bench/results/latest.json."""
+"""`python -m bench`: every part beside its peers, on one embedded broker, in one run.
+
+Writes bench/results/latest.json, a list of `{"job", "subject", "peer", "value", "peer_value", "unit", "ratio",
+"better": "higher"|"lower", "runs"}`; a part that was not run keeps its earlier rows. Compare ratios: absolute figures
+move with the machine.
+"""
 
 import argparse
 import asyncio
 import json
-import os
-import shutil
-import statistics
-import subprocess
 import sys
-import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from bench.load import create, fill
-from bench.measures import measure
+from bench import collector, engine, pipeline, vtex
+from connectors.kafka.embedded import EmbeddedKafka
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "bench" / "results" / "latest.json"
-BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
-JAVA = ROOT / "bench" / "kafka-streams"
-KEYS = 5_000
-JOBS = {"a": "count by key", "b": "deduplicate by id and forward"}
-PEERS: dict[str, tuple[list[str], float]] = {
-    "engine": ([sys.executable, "-m", "bench.peers.engine_worker"], 1.0),
-    "aiokafka loop": ([sys.executable, "-m", "bench.peers.aiokafka_loop"], 1.0),
-    "stock Faust": ([sys.executable, "-m", "bench.peers.faust_stock"], 0.05),
-    "Kafka Streams EOS v2": (["java", "-Xmx1g", "-cp", f"{JAVA}/target:{JAVA}/target/lib/*", "Peer"], 4.0),
-    "Quix Streams": ([str(BENCH_PYTHON), str(ROOT / "bench/peers/quix.py")], 0.4),
-}
-"""Command, and the share of the events: slow peers need fewer for the same time, the JVM more to get warm."""
+RESULTS = Path(__file__).parent / "results" / "latest.json"
+Measure = Callable[[dict[str, Any], argparse.Namespace], Awaitable[list[dict[str, Any]]]]
+PARTS: dict[str, Measure] = {
+    "engine": engine.measure, "pipeline": pipeline.measure, "collector": collector.measure, "vtex": vtex.measure,
+}  # fmt: skip
 
 
-class Run:
-    """One run of one peer."""
-
-    def __init__(self, options: dict[str, Any], job: str) -> None:
-        self._options = options
-        self._job = job
-
-    async def rate(self, peer: str, events: int) -> float:
-        """Return events a second."""
-        command, share = PEERS[peer]
-        events = max(2_000, int(events * share))
-        prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
-        await create(self._options, *(prefix + name for name in _topics()))
-        await create(self._options, prefix + "loop-changelog", compact=True)
-        put = await fill(self._options, prefix + "pixel.events", events, KEYS)
-        bootstrap = self._options["bootstrap_servers"]
-        process = await asyncio.create_subprocess_exec(
-            *command, bootstrap, prefix, self._job, str(put), cwd=ROOT, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        told, _ = await asyncio.wait_for(process.communicate(), timeout=240)
-        words = [line.split() for line in told.decode().splitlines()]
-        marks = {line[0]: float(line[1]) for line in words if len(line) > 1 and line[0] in {"START", "END"}}
-        return put / (marks["END"] - marks["START"])
+async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run the parts asked for, one after the other."""
+    if args.bootstrap:
+        return await _on(args.bootstrap, args)
+    async with EmbeddedKafka(heap="1g") as kafka:
+        return await _on(kafka.bootstrap_servers, args)
 
 
-def _topics() -> list[str]:
-    from schemas.topics import TOPICS  # noqa: PLC0415  only the engine's run needs the product
-
-    return [topic.name for topic in TOPICS] + ["loop-output", "stock-output", "quix-output", "kstreams-output"]
-
-
-async def compare(options: dict[str, Any], args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Run every peer in turn, round by round, so that all see the same weather."""
-    results = []
-    for job in args.jobs:
-        rates: dict[str, list[float]] = {peer: [] for peer in args.peers}
-        for _ in range(args.runs):
-            for peer in args.peers:
-                try:
-                    rates[peer].append(await Run(options, job).rate(peer, args.events))
-                except (KeyError, TimeoutError) as error:
-                    print(f"job {job}: {peer} did not finish: {error!r}", flush=True)
-                    continue
-                print(f"job {job}: {peer} {rates[peer][-1]:,.0f} events/s", flush=True)
-        ours = statistics.median(rates["engine"])
-        for peer, theirs in rates.items():
-            if peer != "engine" and theirs:
-                value = statistics.median(theirs)
-                results.append({
-                    "job": f"({job}) {JOBS[job]}", "subject": "engine", "peer": peer, "value": round(ours),
-                    "peer_value": round(value), "unit": "events/s", "ratio": round(ours / value, 2),
-                    "better": "higher", "runs": len(theirs),
-                })  # fmt: skip
-    return results
+async def _on(bootstrap: str, args: argparse.Namespace) -> list[dict[str, Any]]:
+    found = []
+    for part in args.parts:
+        print(f"== {part}", flush=True)
+        found += await PARTS[part]({"bootstrap_servers": bootstrap}, args)
+    return found
 
 
-def prepare_peers() -> set[str]:
-    """Install the peers that are not ours; return those that this machine cannot have."""
-    absent = set()
-    if not BENCH_PYTHON.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(BENCH_PYTHON.parents[1])], check=True)
-        pip = [str(BENCH_PYTHON), "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements" / "bench.lock")]
-        if subprocess.run(pip, check=False).returncode:
-            absent.add("Quix Streams")
-    if not (JAVA / "target" / "Peer.class").exists():
-        fetch = ["mvn", "-q", "-f", str(JAVA / "pom.xml"), "dependency:copy-dependencies",
-                 f"-DoutputDirectory={JAVA}/target/lib"]  # fmt: skip
-        build = ["javac", "-cp", f"{JAVA}/target/lib/*", "-d", str(JAVA / "target"), str(JAVA / "Peer.java")]
-        tools = all(shutil.which(tool) for tool in ("mvn", "javac", "java"))
-        if not tools or any(subprocess.run(command, check=False).returncode for command in (fetch, build)):
-            absent.add("Kafka Streams EOS v2")
-    return absent
+def keep(rows: list[dict[str, Any]]) -> None:
+    """Write the rows in place of the earlier ones of the same jobs."""
+    jobs = {row["job"] for row in rows}
+    earlier = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    kept = [row for row in earlier if row["job"] not in jobs]
+    RESULTS.write_text(json.dumps(kept + rows, indent=2) + "\n")
 
 
 def main() -> int:
-    """Parse, run, write."""
+    """Parse, run, write, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--bootstrap", help="a broker that runs; an embedded one by default")
+    parser.add_argument("--runs", type=int, default=3, help="of each peer")
     parser.add_argument("--events", type=int, default=400_000)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--jobs", nargs="*", default=list(JOBS), choices=list(JOBS))
-    parser.add_argument("--peers", nargs="+", default=list(PEERS), choices=list(PEERS))
-    parser.add_argument("--measures", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--seconds", type=float, default=5, help="of load on a collector")
+    parser.add_argument("--jobs", nargs="*", default=list(engine.JOBS), choices=list(engine.JOBS))
+    parser.add_argument("--peers", nargs="+", default=list(engine.PEERS), choices=list(engine.PEERS))
     args = parser.parse_args()
-    absent = prepare_peers()
-    args.peers = [peer for peer in args.peers if peer not in absent]
-    print(f"left out: {sorted(absent)}" if absent else "all peers present")
-    options = {"bootstrap_servers": args.bootstrap}
-    results = asyncio.run(compare(options, args))
-    if args.measures:
-        results += asyncio.run(measure(options))
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    for one in results:
-        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} {one['unit']} = {one['ratio']}")
+    unknown = set(args.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
+    rows = asyncio.run(run(args))
+    keep(rows)
+    for row in rows:
+        print(f"{row['job']}: {row['value']:,} / {row['peer']} {row['peer_value']:,} {row['unit']} = {row['ratio']}")
     return 0
 
 

@@ -1,10 +1,9 @@
-"""`python -m bench.collector --bootstrap HOST:PORT`: the collector beside its peers, same load, acks=all.
+"""The collector beside its peers, same load, acks=all.
 
 Peers: Go's net/http with franz-go, and a bare ASGI app that only parses and produces. Each round runs all of them, so
-that they see the same weather. Adds its rows to bench/results/latest.json.
+that they see the same weather.
 """
 
-import argparse
 import asyncio
 import json
 import os
@@ -13,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
 from schemas.topics import STORES, TOPICS
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "bench" / "results" / "latest.json"
+
 CONNECTIONS = 64
 CORE_HOUR = 0.04
 """Price of a core for an hour, in dollars, as clouds ask for it: for the cost of a million events."""
@@ -150,32 +150,21 @@ def rows(measured: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
     return found
 
 
-def main() -> int:
-    """Parse, run, write."""
-    parser = argparse.ArgumentParser(prog="python -m bench.collector", description=__doc__)
-    parser.add_argument("--bootstrap", required=True)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5)
-    args = parser.parse_args()
+async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, Any]]:
+    """Return the rows of the collector; the load generator and its peers are processes of their own."""
+    return await asyncio.to_thread(_measure, options["bootstrap_servers"], args)
+
+
+def _measure(bootstrap: str, args: Namespace) -> list[dict[str, Any]]:
     measured: dict[str, list[dict[str, float]]] = {
         "collector": [], "bare ASGI app": [], "Go net/http + franz-go": [],
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(args.bootstrap, Path(folder), args.seconds)
+        bench = Bench(bootstrap, Path(folder), args.seconds)
         bench.build()
         asyncio.run(bench.prepare())
         for _ in range(args.runs):
             for peer, runs in measured.items():
                 runs.append(bench.measure(peer))
                 print(peer, {name: round(value, 6) for name, value in runs[-1].items()}, flush=True)
-    found = rows(measured)
-    others = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    kept = [one for one in others if one["subject"] != "collector"]
-    RESULTS.write_text(json.dumps(kept + found, indent=2) + "\n")
-    for one in found:
-        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} {one['unit']} = {one['ratio']}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return rows(measured)

@@ -1,0 +1,100 @@
+"""Job (c): the project's real pipeline on one worker, from pixel event to KPI cell, exactly once.
+
+Every agent of the product runs, in one worker process, on records as the collector writes them. The mix of a shop's
+events: 79 % page.viewed, 12 % product.viewed, 5 % cart.added, 2 % acknowledgements of visits from a campaign, 1 %
+identifications, 1 % order.placed; 5 % of all events twice; 23 stores, five events a session. Events are not forwarded
+to Hellotext (`forward` off): that would measure Hellotext's rate limit.
+"""
+
+import asyncio
+import os
+import random
+import statistics
+import sys
+import time
+import uuid
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from bench.load import PARTITIONS, STORES, create
+from connectors.pixel.records import Record, Sender, seal
+from connectors.pixel.wire import read_acknowledgement, read_event, read_identification
+from schemas.partition import shard_of
+from schemas.topics import TOPICS
+
+ROOT = Path(__file__).parents[1]
+ASKED = 25_000
+SECRET = b"bench"
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+TIMES_TWICE = 20
+
+
+def records(events: int, seed: int = 7) -> list[Record]:
+    """Return records as the collector writes them."""
+    chance = random.Random(seed)
+    now = time.time_ns() // 1_000_000
+    found = []
+    for number in range(events):
+        store = STORES[number % len(STORES)]
+        session = str(uuid.UUID(int=chance.getrandbits(128) if number < len(STORES) else number // (5 * len(STORES))))
+        sender = Sender(store, SECRET, "BR", "none", now, "203.0.113.0/24", BROWSER)
+        sealed = seal(_told(number, session, chance.random()), sender)
+        found.append(sealed.event)
+        if number % TIMES_TWICE == 0:
+            found.append(sealed.event)
+    return found
+
+
+def _told(number: int, session: str, share: float) -> Any:
+    page = {"url": f"https://shop.example/p/{number % 997}", "title": "T", "path": f"/p/{number % 997}"}
+    utm = {"source": "hellotext", "medium": "sms", "campaign": f"C{number % 40}"}
+    body: dict[str, Any] = {"session": session, "page": page, "utm_params": {}, "user_parameters": {}}
+    if share < 0.79:
+        return read_event({**body, "action": "page.viewed"}, None)
+    if share < 0.91:
+        return read_event({**body, "action": "product.viewed", "object": f"P{number % 997}"}, None)
+    if share < 0.96:
+        cart = {"amount": 10.5, "currency": "BRL", "object_parameters": {"items": [{"product": f"P{number}"}]}}
+        return read_event({**body, "action": "cart.added", **cart}, None)
+    if share < 0.98:
+        return read_acknowledgement({"session": session, "utm_params": utm, "at": "2026-11-26T00:00:00.000Z"}, None)
+    if share < 0.99:
+        who = {"user_id": f"u{number % 50_000}", "email": f"u{number % 50_000}@example.com"}
+        return read_identification({"session": session, **who}, None)
+    order = {"object_parameters": {"reference": f"{1_000_000 + number}"}, "amount": 89.9, "currency": "BRL"}
+    return read_event({**body, "action": "order.placed", **order}, None)
+
+
+async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, Any]]:
+    """Return the row of job (c)."""
+    prepared = await asyncio.to_thread(records, min(args.events, 200_000))
+    rates = [await _rate(options, prepared) for _ in range(args.runs)]
+    value = statistics.median(rates)
+    return [{
+        "job": "(c) pixel event to KPI cell, every agent", "subject": "engine", "peer": "asked for",
+        "value": round(value), "peer_value": ASKED, "unit": "events/s", "ratio": round(value / ASKED, 2),
+        "better": "higher", "runs": len(rates),
+    }]  # fmt: skip
+
+
+async def _rate(options: dict[str, Any], prepared: list[Record]) -> float:
+    prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
+    await create(options, *(prefix + topic.name for topic in TOPICS))
+    producer = AIOKafkaProducer(**options, linger_ms=10, max_batch_size=1 << 18)
+    await producer.start()
+    for record in prepared:
+        shard = shard_of(record.key.partition(b"/")[0].decode(), PARTITIONS)
+        await producer.send(prefix + record.topic, record.value, key=record.key, partition=shard)
+    await producer.stop()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.peers.pipeline_worker", options["bootstrap_servers"], prefix, str(len(prepared)),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    told, _ = await asyncio.wait_for(process.communicate(), timeout=240)
+    marks = {word: float(value) for word, value, *_ in (line.split() for line in told.decode().splitlines())}
+    rate = len(prepared) / (marks["END"] - marks["START"])
+    print(f"pipeline: {rate:,.0f} events/s, {marks['CELLS']:.0f} cells", flush=True)
+    return rate
