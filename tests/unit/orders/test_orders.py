@@ -13,14 +13,14 @@ from tests.unit.customers import events as customers
 from tests.unit.orders.events import a_shard, at, feed, part
 
 HASHES = stores_of(a_store()).of("acme")
-VTEX_STATUSES = (
+VTEX_STATUSES = (  # noqa: SIM905  as the contract writes them
     "order-created, on-order-completed, on-order-completed-ffm, payment-pending, waiting-for-order-authorization, "
     "approve-payment, payment-approved, request-cancel, waiting-for-seller-decision, waiting-ffmt-authorization, "
     "waiting-for-authorization, waiting-for-manual-authorization, authorize-fulfillment, order-create-error, "
     "order-creation-error, window-to-cancel, window-to-change-seller, waiting-for-mkt-authorization, "
     "waiting-seller-handling, ready-for-handling, start-handling, handling, invoice-after-cancellation-deny, "
     "order-accepted, invoice, invoiced, replaced, cancellation-requested, cancel, canceled"
-).split(", ")  # noqa: SIM905  as the contract writes them
+).split(", ")
 """contracts/vtex NOTES 4.2."""
 
 
