@@ -5,24 +5,34 @@ from typing import Any, Final
 
 import orjson
 
-from schemas import topics
 from schemas.clock import to_ms, to_text
 from schemas.events import InvalidEventError, decode
+from schemas.partition import key_of
 from streams.engine.agent import Poison, Record
+
+_HASHES: Final = ("email_hash", "phone_hash", "customer_hash")
+_MAPS: Final = ("page", "utm", "device")
+_ADDED: Final = ("at", "at_received", "supplement", "amount_minor", "amount_currency", "landing")
+
+
+class _Nobody:
+    """The type of what only this agent may say of an event: no JSON value has it."""
+
 
 _TEXTS: Final = (
     "action", "given_id", "session", "identity_source", "amount", "currency", "object", "object_type", "order",
-    "order_form", "tracked_at", "consent",
+    "order_form", "tracked_at", "consent", *_HASHES,
 )  # fmt: skip
-_HASHES: Final = ("email_hash", "phone_hash", "customer_hash")
-_MAPS: Final = ("page", "utm", "device")
+_SHAPES: Final[dict[str, type]] = {
+    **dict.fromkeys(_TEXTS, str),
+    **dict.fromkeys((*_MAPS, "parameters"), dict),
+    **dict.fromkeys(_ADDED, _Nobody),
+}
 _KINDS: Final = frozenset(("event", "acknowledgement", "identification"))
 _SENDERS: Final = frozenset(("page", "server", "app"))
 _CHOICES: Final = frozenset((None, "granted", "denied"))
 _STORE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
-_ADDED: Final = frozenset(("at", "at_received", "supplement", "amount_minor", "amount_currency", "landing"))
-"""What this agent adds: nobody else's word for it counts."""
 _OURS: Final = len("2026-11-24T10:00:00.123Z")
 _LAST_MS: Final = 253_402_300_799_999
 """9999-12-31, the last instant RFC 3339 can write."""
@@ -103,10 +113,10 @@ def write(event: Event) -> tuple[bytes, bytes]:
         "data": data,
     }
     try:
-        value = orjson.dumps(envelope)
+        value = bytes(memoryview(orjson.dumps(envelope)))
     except orjson.JSONEncodeError:
         raise Poison("the event is nested too deeply") from None
-    return topics.TRACKING_EVENTS.key(event.store, data.get("session") or event.id), value
+    return key_of(event.store, data.get("session") or event.id), value
 
 
 def store_name(prefix: bytes) -> str:
@@ -137,30 +147,21 @@ def instant(text: Any) -> int:
 
 
 def _check(data: dict[str, Any]) -> None:
+    for name, value in data.items():
+        shape = _SHAPES.get(name)
+        if shape is not None and type(value) is not shape and value is not None:
+            raise Poison(
+                f"the event's {name} is not what it should be: {shape.__name__.strip('_').lower()} is asked for"
+            )
     get = data.get
-    for name in _TEXTS:
-        value = get(name)
-        if value is not None and type(value) is not str:
-            raise Poison(f"the event's {name} is no text")
     for name in _HASHES:
-        value = get(name)
-        if value is not None and not (type(value) is str and _HASH.fullmatch(value)):
+        if name in data and not _HASH.fullmatch(data[name] or ""):
             raise Poison(f"the event's {name} is no hash")
     for name in _MAPS:
-        value = get(name)
-        if value is not None:
-            _check_map(name, value)
+        for part in (get(name) or {}).values():
+            if type(part) is not str and part is not None:
+                raise Poison(f"a part of the event's {name} is no text")
     if get("kind", "event") not in _KINDS or get("sent_by", "page") not in _SENDERS or get("consent") not in _CHOICES:
         raise Poison("the event's kind, sender or consent is not one that we know")
-    if type(get("parameters", {})) is not dict:
+    if get("parameters", data) is None:
         raise Poison("the event's parameters are no object")
-    if not _ADDED.isdisjoint(data):
-        raise Poison("the event says of itself what only the tracking agent may say")
-
-
-def _check_map(name: str, value: Any) -> None:
-    if type(value) is not dict:
-        raise Poison(f"the event's {name} is no object")
-    for part in value.values():
-        if part is not None and type(part) is not str:
-            raise Poison(f"a part of the event's {name} is no text")
