@@ -16,6 +16,8 @@ class _Entry(NamedTuple):
     explanation: str
     campaign: str | None
     currency: str
+    amount: int
+    refunded: int
     net: int
     conversions: int
     raw: bytes
@@ -26,6 +28,17 @@ class Share:
     """What one kind of explanation brought, in one currency."""
 
     orders: int = 0
+    net: int = 0
+
+
+@dataclass(slots=True)
+class Sums:
+    """What a campaign's orders add up to, in one currency; `conversions` leaves out cancelled ones."""
+
+    orders: int = 0
+    conversions: int = 0
+    revenue: int = 0
+    refunded: int = 0
     net: int = 0
 
 
@@ -62,18 +75,23 @@ class OrderBook:
         """Return how many orders of a campaign are known."""
         return len(self._by_campaign.get((store, campaign), ()))
 
-    def net(self, store: str, campaign: str) -> dict[str, int]:
-        """Return the net revenue of a campaign's orders, by currency."""
-        sums: defaultdict[str, int] = defaultdict(int)
+    def sums(self, store: str, campaign: str) -> dict[str, Sums]:
+        """Return what a campaign's orders add up to, by currency."""
+        found: defaultdict[str, Sums] = defaultdict(Sums)
         for key in self._by_campaign.get((store, campaign), ()):
-            entry = self._entries[key]
-            sums[entry.currency] += entry.net
-        return dict(sums)
+            entry, sums = self._entries[key], found[self._entries[key].currency]
+            sums.orders += 1
+            sums.conversions += entry.conversions
+            sums.revenue += entry.amount
+            sums.refunded += entry.refunded
+            sums.net += entry.net
+        return dict(found)
 
-    def orders(self, store: str, campaign: str, count: int) -> Iterator[Attribution]:
+    def orders(self, store: str, campaign: str, *, skip: int = 0, count: int | None = None) -> Iterator[Attribution]:
         """Yield a campaign's orders, the latest first."""
         keys = self._by_campaign.get((store, campaign), ())
-        for key in sorted(keys, key=lambda each: self._entries[each].ordered_at, reverse=True)[:count]:
+        latest = sorted(keys, key=lambda each: (self._entries[each].ordered_at, each), reverse=True)
+        for key in latest[skip : None if count is None else skip + count]:
             yield Attribution.model_validate_json(self._entries[key].raw)
 
     def _remember(self, store: str, key: bytes, entry: _Entry) -> None:
@@ -103,6 +121,6 @@ class OrderBook:
 
 def _entry(row: dict[str, Any], raw: bytes) -> _Entry:
     return _Entry(
-        row["ordered_at"], row["explanation"], row.get("campaign"), row["currency"], int(row["net"]),
-        int(row["conversions"]), raw,
+        row["ordered_at"], row["explanation"], row.get("campaign"), row["currency"], int(row["amount"]),
+        int(row.get("refunded", 0)), int(row.get("net", 0)), int(row["conversions"]), raw,
     )  # fmt: skip

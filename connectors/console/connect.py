@@ -11,6 +11,7 @@ of personal values, which never rotates (DESIGN section 11).
 
 import secrets as random
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -20,8 +21,9 @@ from connectors.console.rows import write_row
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.reader import latest_by_key
 from connectors.kafka.secrets import SecretBox
+from schemas.model import Model
 from schemas.partition import store_of
-from schemas.stores import HellotextAccess, InfobipAccess, StoreConnection, VtexAccess
+from schemas.stores import StoreConnection
 from schemas.topics import STORES
 
 __all__ = [
@@ -84,36 +86,43 @@ async def _connected(connection: KafkaConnection, name: str) -> dict[str, StoreC
 
 def _row(name: str, request: ConnectionRequest, old: StoreConnection | None, box: SecretBox) -> StoreConnection:
     vtex_token, hellotext_token = request.vtex_app_token, request.hellotext_token
-    infobip = None
+    infobip: dict[str, Any] | None = None
     if request.infobip_url is not None and request.infobip_key is not None:
-        infobip = InfobipAccess(url=request.infobip_url, api_key=box.seal(request.infobip_key.get_secret_value()))
+        key = box.seal(request.infobip_key.get_secret_value())
+        infobip = {**_kept(old and old.infobip), "url": request.infobip_url, "api_key": key}
     if old is not None:
         box.unseal(old.hash_secret)  # a row sealed with another key would be half readable from now on
-    return StoreConnection(
-        store=name,
-        vtex=VtexAccess(
-            account=request.vtex_account,
-            url=request.vtex_url or "",
-            app_key=request.vtex_app_key,
-            app_token=box.seal(vtex_token.get_secret_value()),
-        ),
-        hellotext=HellotextAccess(
-            url=request.hellotext_url,
-            business_id=request.hellotext_business,
-            token=box.seal(hellotext_token.get_secret_value()),
-        ),
-        infobip=infobip,
-        country=request.country,
-        timezone=request.timezone or "UTC",
-        currency=request.currency or "",
-        origins=request.origins,
-        privacy=request.privacy,
-        hash_secret=old.hash_secret if old else box.seal(random.token_urlsafe(32)),
-        hook_secret=old.hook_secret if old else box.seal(random.token_urlsafe(24)),
-        server_token=old.server_token if old else box.seal(random.token_urlsafe(32)),
-        prices=old.prices if old else (),
-        click_window_hours=old.click_window_hours if old else 168,
-        delivery_window_hours=old.delivery_window_hours if old else 24,
-        paused=old.paused if old else False,
-        connected_at=old.connected_at if old else datetime.now(UTC),
-    )
+    given = {
+        "store": name,
+        "vtex": {
+            **_kept(old and old.vtex),
+            "account": request.vtex_account,
+            "url": request.vtex_url or "",
+            "app_key": request.vtex_app_key,
+            "app_token": box.seal(vtex_token.get_secret_value()),
+        },
+        "hellotext": {
+            **_kept(old and old.hellotext),
+            "url": request.hellotext_url,
+            "business_id": request.hellotext_business,
+            "token": box.seal(hellotext_token.get_secret_value()),
+        },
+        "infobip": infobip,
+        "country": request.country,
+        "timezone": request.timezone or "UTC",
+        "currency": request.currency or "",
+        "origins": request.origins,
+        "privacy": request.privacy,
+    }
+    own = {} if old else {
+        "hash_secret": box.seal(random.token_urlsafe(32)),
+        "hook_secret": box.seal(random.token_urlsafe(24)),
+        "server_token": box.seal(random.token_urlsafe(32)),
+        "connected_at": datetime.now(UTC),
+    }  # fmt: skip
+    # What is asked for in no form (prices, windows, paused ...) stays as it was.
+    return StoreConnection.model_validate({**_kept(old), **given, **own})
+
+
+def _kept(old: Model | None) -> dict[str, Any]:
+    return {} if old is None else dict(old)

@@ -1,36 +1,27 @@
 """The overview of a store: its campaigns' figures, their sums, and revenue over time."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from connectors.console.cells import COLUMNS, campaign_name, campaign_note, show_cell, sum_cells, total_cells
 from connectors.console.chart import Chart, Day, revenue_chart
 from connectors.console.figures import Figures, Shown
 from connectors.console.state import ReadModel, StoreView
 from schemas.kpis import CampaignKpis
-from schemas.money import micros_to_minor
 
-COLUMNS: Final = (
-    ("sent", "Sent", "Messages handed to the channel"),
-    ("delivered", "Delivered", "Messages that arrived"),
-    ("clicks", "Clicks", "Distinct clicks; link previews and bots are not counted"),
-    ("conversions", "Orders", "Orders this campaign explains, cancelled ones left out"),
-    ("revenue", "Revenue", "Value of those orders"),
-    ("refunded", "Refunded", "Given back since"),
-    ("net", "Net", "Revenue minus refunds"),
-    ("cost", "Cost", "What the messages cost"),
-    ("ctr", "CTR", "Messages clicked / delivered"),
-    ("conversion_rate", "Conv. rate", "Orders / delivered"),
-    ("roi", "ROI", "(Net - cost) / cost"),
-    ("roas", "ROAS", "Net / cost"),
-)
 PERIODS: Final = (30, 90, 365)
 BASES: Final = {"purchase": "by purchase date", "delivery": "by delivery date"}
-_NO_DELIVERIES: Final = "no delivery is known"
-_NO_COST: Final = "no cost is known"
+
+
+KINDS: Final = {"campaign": "A campaign", "external": "Another source", "none": "Nothing we know"}
+_PAGE: Final = re.compile(r"^[0-9]{1,6}$")
+SHOWN: Final = 50
+"""Campaigns on a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,188 +33,186 @@ class Row:
     note: str
     currency: str
     cells: dict[str, Shown]
-    rank: float
 
 
-def overview(
-    model: ReadModel, figures: Figures, store: StoreView, *, basis: str, days: int, sort: str
-) -> dict[str, Any]:
-    """Return what the overview's template needs.
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A figure that stands out."""
 
-    Args:
+    name: str
+    shown: Shown
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A kind of explanation: its orders, what they brought, and its place in a bar of 100."""
+
+    kind: str
+    name: str
+    orders: Shown
+    net: Shown
+    share: Shown
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a person chose to see.
+
+    Attributes:
         basis: of the chart, a key of `BASES`.
-        days: length of the chart.
-        sort: a column by which campaigns are ordered, the largest first.
+        days: length of the chart, one of `PERIODS`.
+        sort: a column, or `name`.
+        order: `asc` or `desc`; the unknown comes last in both.
+        find: part of a campaign's name.
+        page: of the table, from 1.
     """
+
+    basis: str = "purchase"
+    days: int = 30
+    sort: str = "net"
+    order: str = "desc"
+    find: str = ""
+    page: int = 1
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "View":
+        """Return what a query asks for; what it says wrongly is left at the default."""
+        columns = {name for name, _, _ in COLUMNS} | {"name"}
+        sort = query.get("sort", "")
+        default = "asc" if sort == "name" else "desc"
+        return cls(
+            basis=_one_of(query.get("basis", ""), BASES, "purchase"),
+            days=int(_one_of(query.get("days", ""), [str(days) for days in PERIODS], "30")),
+            sort=_one_of(sort, columns, "net"),
+            order=_one_of(query.get("order", ""), ("asc", "desc"), default),
+            find=query.get("find", "").strip()[:100],
+            page=int(query["page"]) if _PAGE.match(query.get("page", "")) else 1,
+        )
+
+
+def _one_of(value: str, allowed: Collection[str], default: str) -> str:
+    return value if value in allowed else default
+
+
+def overview(model: ReadModel, figures: Figures, store: StoreView, view: View) -> dict[str, Any]:
+    """Return what the overview's template needs."""
     totals = total_cells(model, store)
-    rows = sorted(
-        (campaign_row(model, figures, store, cell, sort) for cell in totals),
-        key=lambda row: (-row.rank, row.name, row.currency),
-    )
+    found = ordered(model, store, _found(model, store, totals, view), view)
+    pages = max(1, -(-len(found) // SHOWN))
+    page = min(max(view.page, 1), pages)
     own = [cell for cell in totals if cell.currency == store.currency]
     return {
         "columns": COLUMNS,
-        "rows": rows,
+        "rows": [_row(model, figures, store, cell) for cell in found[(page - 1) * SHOWN : page * SHOWN]],
+        "found": len(found),
+        "page": page,
+        "pages": pages,
+        "campaigns": len(totals),
+        "currencies": sorted({cell.currency for cell in totals}),
         "sums": sum_cells(own, figures, store.currency),
         "tiles": _tiles(own, figures, store),
         "explained": explained_orders(model, figures, store),
-        "chart": store_chart(model, figures, store, model.cells[store.store].values(), basis=basis, days=days),
+        "chart": store_chart(figures, store, model.cells[store.store].values(), basis=view.basis, days=view.days),
         "left_out": model.cells_left_out,
+        "orders_left_out": model.orders.left_out,
     }
 
 
-def total_cells(model: ReadModel, store: StoreView) -> list[CampaignKpis]:
-    """Return each campaign's totals; a campaign that is only known by name has one with nothing in it."""
-    cells = model.cells[store.store]
-    found = [cell for of in cells.values() for (basis, _, _), cell in of.items() if basis == "total"]
-    told = {cell.campaign for cell in found}
-    for campaign in model.campaigns[store.store]:
-        if campaign not in told:
-            found.append(empty_cell(store, campaign))
-    return found
+def _found(model: ReadModel, store: StoreView, cells: list[CampaignKpis], view: View) -> list[CampaignKpis]:
+    if not view.find:
+        return cells
+    wanted = view.find.casefold()
+    return [
+        cell for cell in cells
+        if wanted in cell.campaign.casefold() or wanted in campaign_name(model, store, cell.campaign).casefold()
+    ]  # fmt: skip
 
 
-def empty_cell(store: StoreView, campaign: str) -> CampaignKpis:
-    """Return the totals of a campaign of which nothing is known yet."""
-    return CampaignKpis(
-        store=store.store, campaign=campaign, basis="total", date="all", currency=store.currency,
-        updated_at=datetime.now(UTC),
-    )  # fmt: skip
+def ordered(model: ReadModel, store: StoreView, cells: list[CampaignKpis], view: View) -> list[CampaignKpis]:
+    """Return cells in the order that was chosen: equal ones by name, the unknown last."""
+    by_name = sorted(cells, key=lambda cell: (campaign_name(model, store, cell.campaign).casefold(), cell.currency))
+    down = view.order == "desc"
+    if view.sort == "name":
+        return by_name[::-1] if down else by_name
+    field = "cost_micros" if view.sort == "cost" else view.sort
+    known = [cell for cell in by_name if getattr(cell, field) is not None]
+    unknown = [cell for cell in by_name if getattr(cell, field) is None]
+    return sorted(known, key=lambda cell: getattr(cell, field) * (-1 if down else 1)) + unknown
 
 
-def campaign_row(model: ReadModel, figures: Figures, store: StoreView, cell: CampaignKpis, sort: str) -> Row:
-    """Return a campaign's row of the table."""
-    known = model.campaigns[store.store].get(cell.campaign)
-    parts = (
-        [known.channel.capitalize() if known.channel == "whatsapp" else known.channel.upper()]
-        if (known and known.channel)
-        else []
-    )
-    if known:
-        parts.append(figures.day(known.day))
-    value = getattr(cell, "cost_micros" if sort == "cost" else sort, None)
+def _row(model: ReadModel, figures: Figures, store: StoreView, cell: CampaignKpis) -> Row:
     return Row(
         cell.campaign,
-        known.name if known else cell.campaign,
-        " · ".join(parts),
+        campaign_name(model, store, cell.campaign),
+        campaign_note(model, figures, store, cell.campaign),
         cell.currency,
         show_cell(cell, figures),
-        float("-inf") if value is None else float(value),
     )
 
 
-def show_cell(cell: CampaignKpis, figures: Figures) -> dict[str, Shown]:
-    """Return a cell's figures as text, by column."""
-    rate = _NO_DELIVERIES if not cell.delivered else "no click is known"
-    return {
-        "sent": figures.count(cell.sent),
-        "delivered": figures.count(cell.delivered),
-        "failed": figures.count(cell.failed),
-        "seen": figures.count(cell.seen),
-        "clicks": figures.count(cell.clicks, "no click report or landing has been seen"),
-        "visitors": figures.count(cell.visitors, "no landing has been seen"),
-        "conversions": figures.count(cell.conversions),
-        "revenue": figures.money(cell.revenue, cell.currency),
-        "refunded": figures.money(cell.refunded, cell.currency),
-        "net": figures.money(cell.net, cell.currency),
-        "cost": figures.cost(cell.cost_micros, cell.currency),
-        "ctr": figures.percent(cell.ctr, rate),
-        "conversion_rate": figures.percent(cell.conversion_rate, _NO_DELIVERIES),
-        "roi": figures.percent(cell.roi, _NO_COST),
-        "roas": figures.ratio(cell.roas, _NO_COST),
-        "average_order_value": figures.money(cell.average_order_value, cell.currency, "there is no order yet"),
-        "revenue_per_message": figures.money(cell.revenue_per_message, cell.currency, _NO_DELIVERIES),
-    }
-
-
-def sum_cells(cells: list[CampaignKpis], figures: Figures, currency: str) -> dict[str, Shown]:
-    """Return the sums of campaigns in one currency.
-
-    A sum adds what is known and says how many campaigns it leaves out. A rate is taken over the campaigns for which
-    both of its parts are known, never over a part of one.
-    """
-    shown = {
-        name: _sum(cells, name, figures.count)
-        for name in ("sent", "delivered", "clicks", "conversions")
-    }  # fmt: skip
-    for name in ("revenue", "refunded", "net"):
-        shown[name] = figures.money(sum(getattr(cell, name) for cell in cells), currency)
-    shown["cost"] = _sum(cells, "cost_micros", lambda value: figures.cost(value, currency))
-    shown["ctr"] = _rate(cells, "engaged", "delivered", lambda value: figures.percent(value, _NO_DELIVERIES))
-    shown["conversion_rate"] = _rate(
-        cells, "conversions", "delivered", lambda value: figures.percent(value, _NO_DELIVERIES)
-    )
-    costed = [cell for cell in cells if cell.cost_micros]
-    cost = float(sum(micros_to_minor(cell.cost_micros or 0, currency) for cell in costed))
-    net = sum(cell.net for cell in costed)
-    shown["roas"] = _partial(figures.ratio(net / cost if cost else None, _NO_COST), len(cells) - len(costed))
-    shown["roi"] = _partial(figures.percent((net - cost) / cost if cost else None, _NO_COST), len(cells) - len(costed))
-    return shown
-
-
-def _sum(cells: list[CampaignKpis], name: str, show: Any) -> Shown:
-    known = [value for cell in cells if (value := getattr(cell, name)) is not None]
-    found: Shown = show(sum(known) if known else None)
-    return _partial(found, len(cells) - len(known))
-
-
-def _rate(cells: list[CampaignKpis], above: str, below: str, show: Any) -> Shown:
-    pairs = [(getattr(cell, above), getattr(cell, below)) for cell in cells]
-    known = [(a, b) for a, b in pairs if a is not None and b is not None]
-    total = sum(b for _, b in known)
-    found: Shown = show(sum(a for a, _ in known) / total if total else None)
-    return _partial(found, len(cells) - len(known))
-
-
-def _partial(shown: Shown, missing: int) -> Shown:
-    if not missing or not shown.known:
-        return shown
-    campaigns = "1 campaign" if missing == 1 else f"{missing} campaigns"
-    return Shown(shown.text, title=f"Without {campaigns} of which this is unknown")
-
-
-def _tiles(cells: list[CampaignKpis], figures: Figures, store: StoreView) -> list[tuple[str, Shown, str]]:
+def _tiles(cells: list[CampaignKpis], figures: Figures, store: StoreView) -> list[Tile]:
     sums = sum_cells(cells, figures, store.currency)
     orders = sum(cell.conversions for cell in cells)
     net = sum(cell.net for cell in cells)
     average = figures.money(net / orders if orders else None, store.currency, "there is no order yet")
+    refunds = f"{sums['refunded'].text} refunded" if any(cell.refunded for cell in cells) else "nothing refunded"
     return [
-        ("Net revenue", sums["net"], f"{sums['refunded'].text} refunded" if any(c.refunded for c in cells) else ""),
-        ("Orders", sums["conversions"], f"{average.text} on average" if orders else ""),
-        ("Cost", sums["cost"], sums["cost"].title),
-        ("ROAS", sums["roas"], f"ROI {sums['roi'].text}" if sums["roi"].known else ""),
+        Tile("Net revenue", sums["net"], refunds),
+        Tile("Orders", sums["conversions"], f"{average.text} on average" if orders else "none yet"),
+        Tile("Delivered", sums["delivered"], f"{sums['clicks'].text} clicks" if sums["clicks"].known else ""),
+        Tile("Cost", sums["cost"], sums["cost"].title.removeprefix("Unknown, not zero: ")),
+        Tile("ROAS", sums["roas"], f"ROI {sums['roi'].text}" if sums["roi"].known else "no cost is known"),
     ]
 
 
-def explained_orders(model: ReadModel, figures: Figures, store: StoreView) -> list[tuple[str, Shown, Shown]]:
+def explained_orders(model: ReadModel, figures: Figures, store: StoreView) -> list[Part]:
     """Return how many orders each kind of explanation has, and what they brought, in the store's currency."""
-    names = {"campaign": "by a campaign", "external": "by another source", "none": "by nothing we know"}
     shares = model.orders.shares(store.store)
-    return [
-        (name, figures.count(share.orders), figures.money(share.net, store.currency))
-        for kind, name in names.items()
+    kinds = [
+        (kind, name, share)
+        for kind, name in KINDS.items()
         if (share := shares.get((kind, store.currency)))
-    ]
+    ]  # fmt: skip
+    total = sum(share.orders for _, _, share in kinds)
+    parts, x = [], 0.0
+    for kind, name, share in kinds:
+        width = 100 * share.orders / total
+        parts.append(
+            Part(
+                kind,
+                name,
+                figures.count(share.orders),
+                figures.money(share.net, store.currency),
+                figures.percent(share.orders / total, ""),
+                round(x, 3),
+                round(width, 3),
+            )
+        )
+        x += width
+    return parts
 
 
 def store_chart(
-    model: ReadModel,
     figures: Figures,
     store: StoreView,
     campaigns: Iterable[dict[tuple[str, str, str], CampaignKpis]],
     *,
     basis: str,
     days: int,
+    currency: str = "",
 ) -> Chart:
-    """Return revenue over time of some campaigns of a store, in the store's currency."""
-    del model
+    """Return revenue over time of some campaigns of a store, in one currency: by default the store's."""
+    money = currency or store.currency
     sums: defaultdict[date, list[int]] = defaultdict(lambda: [0, 0, 0])
     for cells in campaigns:
-        for (of, day, currency), cell in cells.items():
-            if of == basis and currency == store.currency:
+        for (of, day, of_money), cell in cells.items():
+            if of == basis and of_money == money:
                 for place, value in enumerate((cell.net, cell.refunded, cell.conversions)):
                     sums[date.fromisoformat(day)][place] += value
     today = datetime.now(ZoneInfo(store.timezone)).date()
     last = max([today, *sums])
     shown = {day: Day(*values) for day, values in sums.items() if any(values)}
-    return revenue_chart(shown, last - timedelta(days=days - 1), last, store.currency, figures)
+    return revenue_chart(shown, last - timedelta(days=days - 1), last, money, figures)

@@ -9,9 +9,9 @@ Rows that cannot be read are counted and skipped: one bad row concerns only itse
 """
 
 import asyncio
+import contextlib
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from connectors.console.backfill import Backfills
 from connectors.console.book import OrderBook
 from connectors.console.settings import ConsoleSettings
 from connectors.console.tally import Tally
@@ -58,6 +59,8 @@ class StoreView:
     delivery_window_hours: int
     paused: bool
     connected_at: datetime
+    connection: StoreConnection
+    """The row itself, every sealed value left out."""
 
     @classmethod
     def of(cls, row: StoreConnection) -> "StoreView":
@@ -66,8 +69,20 @@ class StoreView:
             row.store, row.vtex.account, row.vtex.url, row.hellotext.business_id, row.hellotext.url,
             row.infobip.url if row.infobip else None, row.country, row.timezone, row.currency, row.origins,
             row.privacy, len(row.prices), row.click_window_hours, row.delivery_window_hours, row.paused,
-            row.connected_at,
+            row.connected_at, _without_secrets(row),
         )  # fmt: skip
+
+
+def _without_secrets(row: StoreConnection) -> StoreConnection:
+    infobip = row.infobip.model_copy(update={"api_key": ""}) if row.infobip else None
+    return row.model_copy(
+        update={
+            "vtex": row.vtex.model_copy(update={"app_token": "", "app_key": ""}),
+            "hellotext": row.hellotext.model_copy(update={"token": ""}),
+            "infobip": infobip,
+            **dict.fromkeys(("hash_secret", "hook_secret", "server_token"), ""),
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +114,15 @@ class ReadModel:
         self.cursors: defaultdict[str, dict[str, Cursor]] = defaultdict(dict)
         self.fates: defaultdict[str, deque[FateSummary]] = defaultdict(lambda: deque(maxlen=RECENT_FATES))
         self.fate_counts: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self.last_fates: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
+        """When a record of a topic was last accounted for, by store."""
+        self.backfills = Backfills()
         self.letters: OrderedDict[bytes, LetterView] = OrderedDict()
         self.letters_left_out = False
         self.cells_left_out = False
         self.unreadable = 0
         self.rows = 0
+        self._versions: Counter[str] = Counter()
         self._cell_count = 0
         self._watchers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._takers: dict[str, Callable[[bytes, bytes | None], str]] = {
@@ -129,7 +148,7 @@ class ReadModel:
         for store in touched:
             self._wake(store)
 
-    @contextmanager
+    @contextlib.contextmanager
     def watch(self, store: str = ALL) -> Iterator[asyncio.Event]:
         """Have an event set whenever something of a store changes."""
         event = asyncio.Event()
@@ -139,7 +158,23 @@ class ReadModel:
         finally:
             self._watchers[store].discard(event)
 
+    async def until_connected(self, row: StoreConnection, seconds: float = 5.0) -> bool:
+        """Wait until a store stands here as it was just written; returns whether it does."""
+        wanted = StoreView.of(row)
+        with contextlib.suppress(TimeoutError), self.watch(row.store) as changed:
+            async with asyncio.timeout(seconds):
+                while self.stores.get(row.store) != wanted:
+                    changed.clear()
+                    await changed.wait()
+        return self.stores.get(row.store) == wanted
+
+    def version(self, store: str = ALL) -> int:
+        """Return a number that grows with every change of a store (or of any)."""
+        return self._versions[store]
+
     def _wake(self, store: str) -> None:
+        self._versions[store] += 1
+        self._versions[ALL] += 1
         for event in (*self._watchers.get(store, ()), *self._watchers.get(ALL, ())):
             event.set()
 
@@ -192,8 +227,11 @@ class ReadModel:
         store, _, resource = key.decode().partition("/")
         if value is None:
             self.cursors[store].pop(resource, None)
+            self.backfills.forget(store, resource)
         else:
-            self.cursors[store][resource] = Cursor.model_validate_json(value)
+            cursor = Cursor.model_validate_json(value)
+            self.cursors[store][resource] = cursor
+            self.backfills.apply(cursor)
         return store
 
     def _fate(self, key: bytes, value: bytes | None) -> str:
@@ -203,6 +241,9 @@ class ReadModel:
             self.fates[store].append(summary)
             for fate, count in summary.counts.items():
                 self.fate_counts[store][summary.agent, fate] += count
+            self.last_fates[store][summary.topic] = max(
+                summary.at, self.last_fates[store].get(summary.topic, summary.at)
+            )
         return store
 
     def _letter(self, key: bytes, value: bytes | None) -> str:

@@ -1,0 +1,152 @@
+"""Customers: how many there are, how they can be reached, where they stand at each destination, and the backfill."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.console.backfill import Backfill
+from connectors.console.console import Console
+from connectors.console.figures import Figures, Shown
+from connectors.console.state import ReadModel, StoreView
+
+STATE_TEXTS: Final = {
+    "synced": ("Synced", "The destination has the latest state"),
+    "pending": ("Waiting", "To be sent; destinations take only so many a second"),
+    "uncertain": ("Uncertain", "An answer was lost: it is looked up before anything is repeated"),
+    "failed": ("Failed", "The destination refuses it unchanged"),
+    "unreachable": ("Not reachable", "Has neither an e-mail nor a phone that the destination takes"),
+    "deleted": ("Deleted", "Forgotten, or gone from VTEX"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """Customers in one state at a destination; `x` and `width` of 100."""
+
+    state: str
+    name: str
+    title: str
+    count: Shown
+    share: Shown
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where customers stand at a destination."""
+
+    name: str
+    states: tuple[StateRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A backfill's progress."""
+
+    name: str
+    share: float | None
+    percent: Shown
+    text: str
+    note: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a resource has been read."""
+
+    resource: str
+    when: str
+    moment: str
+
+
+def routes(console: Console) -> list[Route]:
+    """Return the address of the customers' page."""
+
+    async def show(request: Request) -> Response:
+        store = console.store(request)
+        return console.page(
+            request, "customers.html", live=store.store, store=store,
+            **customers_page(console.model, console.figures, store, datetime.now(UTC)),
+        )  # fmt: skip
+
+    return [Route("/stores/{store}/customers", show)]
+
+
+def customers_page(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> dict[str, Any]:
+    """Return what the customers' template needs."""
+    counts = model.customers.of(store.store)
+    total = counts.total
+    reach = [
+        (name, figures.count(counts.reach[channel]), _share(counts.reach[channel], total, figures))
+        for channel, name in (("whatsapp", "WhatsApp"), ("sms", "SMS"))
+    ]
+    names = ["hellotext", *(["infobip"] if store.infobip_url or counts.of("infobip") else [])]
+    return {
+        "total": figures.count(total),
+        "reach": reach,
+        "conflicts": counts.shared,
+        "shared": figures.count(counts.shared),
+        "destinations": [destination(name.capitalize(), counts.of(name), figures) for name in names],
+        "bars": bars(model, figures, store, now),
+        "readings": readings(model, figures, store, now),
+        "left_out": model.customers.left_out,
+    }
+
+
+def destination(name: str, states: dict[str, int], figures: Figures) -> Destination:
+    """Return the states of a destination, as parts of a bar."""
+    total, x, rows = sum(states.values()), 0.0, []
+    for state in sorted(states, key=lambda each: list(STATE_TEXTS).index(each)):
+        text, title = STATE_TEXTS[state]
+        width = 100 * states[state] / total
+        count, share = figures.count(states[state]), _share(states[state], total, figures)
+        rows.append(StateRow(state, text, title, count, share, round(x, 3), round(width, 3)))
+        x += width
+    return Destination(name, tuple(rows))
+
+
+def bars(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Bar]:
+    """Return the backfills of a store, running ones first."""
+    return [backfill_bar(each, figures, now) for each in model.backfills.of(store.store)]
+
+
+def backfill_bar(backfill: Backfill, figures: Figures, now: datetime) -> Bar:
+    """Return a backfill as people read it: how much, how fast, how long."""
+    done = figures.count(backfill.done).text
+    text = done if backfill.total is None else f"{done} of {figures.count(backfill.total).text}"
+    share = figures.percent(backfill.share, "VTEX does not tell how many there are")
+    if backfill.finished:
+        return Bar(backfill.resource, 1.0, share, done, "complete, and followed from now on", "done")
+    if backfill.stalled(now):
+        return Bar(
+            backfill.resource,
+            backfill.share,
+            share,
+            text,
+            f"stands still since {figures.ago(backfill.at, now)}",
+            "stalled",
+        )
+    notes = [f"{figures.count(round(backfill.rate)).text} a second"] if backfill.rate else []
+    notes += [f"{figures.span(backfill.left)} left"] if backfill.left is not None else []
+    return Bar(backfill.resource, backfill.share, share, text, ", ".join(notes) or "just begun", "running")
+
+
+def readings(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Reading]:
+    """Return when each resource was last read, by name."""
+    cursors = model.cursors[store.store]
+    return [
+        Reading(
+            name, figures.ago(cursors[name].updated_at, now), figures.moment(cursors[name].updated_at, store.timezone)
+        )
+        for name in sorted(cursors)
+    ]
+
+
+def _share(part: int, total: int, figures: Figures) -> Shown:
+    return figures.percent(part / total if total else None, "no customer is known yet")

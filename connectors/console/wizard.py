@@ -1,0 +1,152 @@
+"""The connection wizard: describe the store, have its keys checked, connect it. Three pages, each with one form.
+
+The draft waits in memory under a random cookie; a secret that was typed never goes back to the browser.
+"""
+
+from typing import Any, Final
+
+from pydantic import SecretStr, ValidationError
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from connectors.console.choices import countries, currencies, zones
+from connectors.console.connect import (
+    BusinessTakenError,
+    ConnectionRequest,
+    StoreUnreadableError,
+    check_keys,
+    connect_store,
+)  # fmt: skip
+from connectors.console.console import Console
+from connectors.console.drafts import SECRETS, Draft, Ticket
+from connectors.console.form import read_form
+from connectors.console.links import store_link
+from connectors.console.setup import TICKET
+from connectors.kafka.errors import KafkaSetupError
+
+DRAFT: Final = "draft"
+FIELDS: Final = frozenset(ConnectionRequest.model_fields)
+_MESSAGES: Final = {
+    "string_too_short": "Please fill this in.",
+    "missing": "Please fill this in.",
+}
+
+
+def routes(console: Console) -> list[Route]:
+    """Return the addresses of the wizard."""
+
+    async def form(request: Request) -> Response:
+        draft = _draft(console, request)
+        return _form(console, request, draft or Draft(), {})
+
+    async def check(request: Request) -> Response:
+        draft = _draft(console, request) or Draft()
+        draft.take(await read_form(request))
+        wanted, errors = read_request(draft)
+        if wanted is None:
+            response = _form(console, request, draft, errors, status=422)
+        else:
+            await _check(console, draft, wanted)
+            response = RedirectResponse("/connect/review", 303)
+        _remember(console, request, response, draft)
+        return response
+
+    async def review(request: Request) -> Response:
+        draft = _draft(console, request)
+        wanted = read_request(draft)[0] if draft else None
+        if draft is None or wanted is None:
+            return RedirectResponse("/connect", 303)
+        return _review(console, request, draft, wanted)
+
+    async def decide(request: Request) -> Response:
+        draft, fields = _draft(console, request), await read_form(request)
+        wanted = read_request(draft)[0] if draft else None
+        if draft is None or wanted is None:
+            return RedirectResponse("/connect", 303)
+        if fields.get("action") != "connect" or draft.report is None:
+            await _check(console, draft, wanted)
+            return RedirectResponse("/connect/review", 303)
+        if not draft.report.ok:
+            return _review(console, request, draft, wanted, status=409)
+        return await _connect(console, request, draft, wanted)
+
+    return [
+        Route("/connect", form),
+        Route("/connect", check, methods=["POST"]),
+        Route("/connect/review", review),
+        Route("/connect/review", decide, methods=["POST"]),
+    ]
+
+
+def read_request(draft: Draft) -> tuple[ConnectionRequest | None, dict[str, str]]:
+    """Return what a draft asks for, or what is wrong with it, by field; `""` is about the whole."""
+    given: dict[str, Any] = {name: value for name, value in draft.fields.items() if name in FIELDS}
+    given |= {name: draft.secrets[name].get_secret_value() for name in SECRETS if name in draft.secrets}
+    try:
+        return ConnectionRequest.model_validate(given), {}
+    except ValidationError as error:
+        return None, {
+            str(each["loc"][0]) if each["loc"] else "": _MESSAGES.get(each["type"], _sentence(each["msg"]))
+            for each in error.errors(include_input=False, include_url=False, include_context=False)
+        }
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+async def _check(console: Console, draft: Draft, wanted: ConnectionRequest) -> None:
+    async with console.checking:
+        draft.report = await check_keys(wanted, console.http)
+
+
+async def _connect(console: Console, request: Request, draft: Draft, wanted: ConnectionRequest) -> Response:
+    try:
+        row = await connect_store(wanted, console.connection, console.secrets)
+    except (BusinessTakenError, StoreUnreadableError, KafkaSetupError) as error:
+        draft.error = str(error)
+        return _review(console, request, draft, wanted, status=409)
+    console.drafts.pop(request.cookies.get(DRAFT))
+    ticket = console.tickets.put(
+        Ticket(
+            row.store,
+            SecretStr(console.secrets.unseal(row.hook_secret)),
+            SecretStr(console.secrets.unseal(row.server_token)),
+        )
+    )
+    response = RedirectResponse(store_link(row.store, "setup"), 303)
+    response.delete_cookie(DRAFT, path="/connect", httponly=True, samesite="strict")
+    response.set_cookie(TICKET, ticket, max_age=600, path="/stores", httponly=True, samesite="strict")
+    # The page that follows must know the store: the topic tells it, some milliseconds later.
+    await console.model.until_connected(row)
+    return response
+
+
+def _form(console: Console, request: Request, draft: Draft, errors: dict[str, str], *, status: int = 200) -> Response:
+    advanced = ("store", "vtex_url", "hellotext_url")
+    return console.page(
+        request, "wizard.html", status=status, draft=draft, errors=errors, countries=countries(console.settings.locale),
+        currencies=currencies(), zones=zones(), first=not console.model.stores,
+        advanced_open=any(name in errors or draft.fields.get(name) for name in advanced),
+        infobip_open=bool(draft.fields.get("infobip_url") or errors.keys() & {"", "infobip_url", "infobip_key"}),
+    )  # fmt: skip
+
+
+def _review(
+    console: Console, request: Request, draft: Draft, wanted: ConnectionRequest, *, status: int = 200
+) -> Response:
+    known = console.model.stores.get(wanted.store or wanted.vtex_account)
+    return console.page(
+        request, "review.html", status=status, draft=draft, wanted=wanted, report=draft.report, known=known
+    )
+
+
+def _draft(console: Console, request: Request) -> Draft | None:
+    return console.drafts.get(request.cookies.get(DRAFT))
+
+
+def _remember(console: Console, request: Request, response: Response, draft: Draft) -> None:
+    if _draft(console, request) is not draft:
+        response.set_cookie(DRAFT, console.drafts.put(draft), path="/connect", httponly=True, samesite="strict")
