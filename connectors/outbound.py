@@ -114,7 +114,7 @@ async def call(
 
 def error_of(vendor: str, status: int, pause_ms: int | None, problems: Iterable[str]) -> CallError:
     """Return what an answer other than 2xx means (contracts/hellotext B6, contracts/infobip 1 and NOTES 7)."""
-    told = ", ".join([word for word in problems if _WORD.match(word)][:_MOST_PROBLEMS])
+    told = ", ".join(safe_words(problems))
     message = f"{vendor} answered {status}" + (f": {told}" if told else "")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return Throttled(message, status=status, retry_after_ms=pause_ms)
@@ -122,6 +122,11 @@ def error_of(vendor: str, status: int, pause_ms: int | None, problems: Iterable[
         return Unsure(message, status=status, retry_after_ms=pause_ms)
     kinds: dict[int, type[Refused]] = {401: KeyRefused, 403: NotPermitted, 404: NotFound}
     return kinds.get(status, Invalid)(message, status=status)
+
+
+def safe_words(words: Iterable[str]) -> list[str]:
+    """Return those that are names of fields and errors: a vendor may quote a value anywhere."""
+    return [word for word in words if _WORD.match(word)][:_MOST_PROBLEMS]
 
 
 def retry_after_ms(value: str | None) -> int | None:

@@ -74,6 +74,10 @@ class Sync:
         """Return it so that what was refused is tried again."""
         return replace(self, refused=None)
 
+    def inheriting(self, other: "Sync") -> "Sync":
+        """Return it with another customer's profile, whose content is yet to be written."""
+        return replace(self, id=other.id, fingerprint="")
+
     def row(self) -> dict[str, Any]:
         """Return it as a table keeps it."""
         return asdict(self)
@@ -218,7 +222,7 @@ def _send(
 
 def wait(sync: Sync, reason: str | None, now: int) -> Sync:
     """Return where the customer stands when there is something to send and no call may be made now."""
-    if sync.state == "uncertain" or (sync.state == "failed" and reason is None):
+    if sync.state == "uncertain" or (sync.state == "failed" and sync.refused is None):
         return sync
     return _stand(sync, "pending", reason, now)
 

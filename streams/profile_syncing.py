@@ -116,7 +116,8 @@ class Syncing:
         if sync.id is None:
             return sync, wanted
         if entry.deleted and not entry.gone:
-            return sync, replace(wanted, erase=wanted.erase and not self._left(known, entry, destination, sync.id))
+            left = self._left(known, entry, destination, sync.id)
+            return sync, replace(wanted, erase=wanted.erase and not left)
         group = self._sharing.join(entry.store, destination, sync.id, entry.customer)
         members = self._members(entry, group.customers)
         if any(other.sync(destination).sending is not None for other in members):
@@ -180,7 +181,8 @@ class Syncing:
     def _wanted(self, known: KnownStore, entry: Entry, destination: str) -> Wanted:
         connection, content = known.connection, entry.content
         if entry.deleted or content is None:
-            erase = entry.gone or connection.erase_deleted
+            replaced = content is not None and content.replaced_by is not None
+            erase = entry.gone or (connection.erase_deleted and not replaced)
             return Wanted(entry.version, _ERASE, {}, deleted=True, erase=erase)
         fields = fields_for(destination, content, connection)
         mark = fingerprint(known.hash_secret, target_of(destination, connection), fields)

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
+from schemas.clock import to_ms
 from schemas.fates import EffectOutcome
 from schemas.partition import store_of
 from schemas.pixel import Identification
@@ -106,6 +107,8 @@ class _Step:
             entry = self._forgotten(record) if record.value is None else self._changed(known, batch, record)
             if entry is not None:
                 touched[entry.store, entry.customer] = entry
+        for entry in list(touched.values()):
+            self._hand_over(entry)
         for entry in touched.values():
             self.syncing.everywhere(self._known.of(entry.store), entry)
 
@@ -180,15 +183,33 @@ class _Step:
         entry = self.book.get(customer.store, customer.customer)
         if entry is None:
             entry = self.book.add(customer.store, customer.customer)
-            entry.bucket = self.stores.enroll(customer.store, customer.customer)
         elif customer.version < entry.version or (customer.version == entry.version and not _redriven(entry)):
             batch.duplicate(record, f"{customer.customer}@{customer.version}")
             return None
+        if entry.bucket < 0:
+            entry.bucket = self.stores.enroll(customer.store, customer.customer)
         old = hashes_of(known, entry.content)
         entry.content, entry.version, entry.deleted, entry.gone = customer, customer.version, customer.deleted, False
-        entry.at = round(customer.updated_at.timestamp() * 1000)
+        entry.at = _changed_at(customer)
         self.sessions.know(entry, old, () if customer.deleted else hashes_of(known, customer))
         return entry
+
+    def _hand_over(self, entry: Entry) -> None:
+        """Give the profiles of a buyer whom only orders knew to the customer that they turned out to be.
+
+        That one's row may come later: until then its entry holds nothing but the profiles.
+        """
+        heir = entry.content.replaced_by if entry.content else None
+        if heir is None or not any(sync.id for sync in entry.syncs.values()):
+            return
+        other = self.book.get(entry.store, heir)
+        if other is None:
+            other = self.book.add(entry.store, heir)
+            other.deleted = True
+        for destination, sync in entry.syncs.items():
+            theirs = other.sync(destination)
+            if sync.id is not None and theirs.id is None and theirs.sending is None and theirs.first is None:
+                other.syncs[destination] = theirs.inheriting(sync)
 
     def _forgotten(self, record: Record) -> Entry | None:
         """Forget a customer: nothing of it is kept but what its erasure at the destinations needs."""
@@ -201,6 +222,14 @@ class _Step:
 
     def _settled(self, entry: Entry) -> None:
         self.sessions.settled(self._known.of(entry.store), entry)
+
+
+def _changed_at(customer: Customer) -> int:
+    """Return when VTEX changed the customer, in Unix ms; when we learnt of it, where VTEX's word is no instant."""
+    try:
+        return to_ms(customer.source_version)
+    except ValueError:
+        return round(customer.updated_at.timestamp() * 1000)
 
 
 def _redriven(entry: Entry) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from connectors.outbound import safe_words
+
 _SHORT: Final = 1000
 """Item codes are an HTTP status and three digits of their own: 400100, 409100 (CONTRACT 2)."""
 
@@ -71,7 +73,7 @@ def person_results(document: Any, count: int) -> list[PersonResult]:
     for entry in _entries(document, "errors", count):
         code = entry.get("code")
         status = code // _SHORT if isinstance(code, int) and code >= _SHORT else 400
-        found[entry["index"]] = PersonResult(None, status, tuple(problems({"errors": [entry], **entry})))
+        found[entry["index"]] = PersonResult(None, status, tuple(safe_words(problems(entry))))
     return found
 
 

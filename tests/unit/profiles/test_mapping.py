@@ -1,0 +1,76 @@
+"""What destinations are told of a customer."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.profiles import Reach
+from schemas.stores import HellotextAccess, InfobipAccess
+from streams.profile_mapping import fingerprint, hellotext_fields, infobip_person, reach_of, value_of
+from tests.unit.profiles.conftest import a_customer
+
+ACCESS = {"url": "http://h/v1", "business_id": "B", "token": "t"}
+FORBIDDEN = set('&<>"/\\\n:(){}=;#')
+
+
+def test_documented_and_flat_keys():
+    """Hellotext's own material has both (contracts/hellotext NOTES 3)."""
+    customer = a_customer(phone="+5511987654321")
+    assert hellotext_fields(customer, HellotextAccess(**ACCESS)) == {
+        "first_name": "Ana", "email[primary]": "c1@shop.example", "phone[mobile]": "+5511987654321",
+    }  # fmt: skip
+    assert hellotext_fields(customer, HellotextAccess(**ACCESS, key_style="flat")) == {
+        "first_name": "Ana", "email": "c1@shop.example", "phone": "+5511987654321", "reference": "c1",
+    }  # fmt: skip
+
+
+def test_properties_take_any_field():
+    """Plain, of the address, and the store's own; booleans as words; what is absent is left out."""
+    customer = a_customer(newsletter_opt_in=False, address={"city": "Recife"}, custom={"size": 42, "list": [1]})
+    names = {
+        "newsletter_opt_in": "P1",
+        "address.city": "P2",
+        "custom.size": "P3",
+        "custom.list": "P4",
+        "document": "P5",
+    }
+    fields = hellotext_fields(customer, HellotextAccess(**ACCESS, properties=names))
+    assert {key: value for key, value in fields.items() if key.startswith("property")} == {
+        "property_by_id[P1]": "false", "property_by_id[P2]": "Recife", "property_by_id[P3]": "42",
+    }  # fmt: skip
+
+
+def test_an_unknown_field_has_no_value():
+    """A typing error in the store's mapping maps nothing."""
+    assert value_of(a_customer(), "nothing.such") is None
+
+
+@given(st.text())
+def test_names_are_what_infobip_takes(name):
+    """None of the forbidden characters, no line ends, never longer than allowed, never empty."""
+    access = InfobipAccess(url="http://i", api_key="k")
+    told = infobip_person(a_customer(first_name=name, address={"street": name, "city": name}), access)
+    for key, longest in (("firstName", 255), ("address", 256), ("city", 50)):
+        assert not FORBIDDEN & set(told.get(key, ""))
+        assert 0 < len(told.get(key, "x")) <= longest
+
+
+@given(
+    st.dictionaries(st.text(), st.text()), st.dictionaries(st.text(), st.text()),
+)  # fmt: skip
+def test_fingerprints_tell_fields_apart_and_nothing_else(one, other):
+    """Equal exactly when the fields are, whatever their order; another secret or business gives another."""
+    mark = fingerprint(b"s", "business", one)
+    assert (mark == fingerprint(b"s", "business", other)) == (one == other)
+    assert mark == fingerprint(b"s", "business", dict(reversed(one.items())))
+    assert mark != fingerprint(b"t", "business", one)
+    assert mark != fingerprint(b"s", "another", one)
+
+
+@pytest.mark.parametrize(
+    ("phone", "mobile"),
+    [("+5511987654321", True), ("+551133334444", False), ("+12025550123", True), (None, False), ("+5599", False)],
+)
+def test_only_mobile_numbers_are_reached(phone, mobile):
+    """By SMS and WhatsApp alike; North American numbers do not tell, so they may be."""
+    assert reach_of(phone) == Reach(sms=mobile, whatsapp=mobile)
