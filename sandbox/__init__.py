@@ -1,1 +1,1 @@
-"""Stand-ins for VTEX, Hellotext, Infobip and a storefront, and a shop's life with its own ledger; a stranger to the product."""
+"""Stand-ins for VTEX, Hellotext, Infobip and a storefront, and a shop's life; a stranger to the product."""
