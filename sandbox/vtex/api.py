@@ -28,6 +28,10 @@ def _master_data(shops: Mapping[str, Shop]) -> list[BaseRoute]:
         route(shops, "GET", f"{base}/{{acronym}}/search", Call.READ, search.search),
         route(shops, "GET", f"{base}/{{acronym}}/scroll", Call.READ, search.scroll),
         route(shops, "GET", f"{base}/{{acronym}}/documents/{{id}}", Call.READ, documents.get_document),
+        route(shops, "GET", f"{base}/{{acronym}}/documents/{{id}}/versions", Call.READ, documents.list_versions),
+        route(
+            shops, "GET", f"{base}/{{acronym}}/documents/{{id}}/versions/{{version}}", Call.READ, documents.get_version
+        ),
         route(shops, "GET", base, Call.ENTITIES, documents.list_entities),
         route(shops, "GET", f"{base}/{{acronym}}", Call.ENTITY, documents.get_entity),
     ]

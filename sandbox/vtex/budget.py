@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _REMEMBERED = 1000
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Budget:
     calls: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     over: deque[Excess] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
-    _full_at: float = 0.0
+    _paid_until: float = 0.0
 
     def spend(self, call: str) -> float:
         """Count a call; return the seconds until it would have been allowed, 0 when it is."""
@@ -44,10 +45,11 @@ class Budget:
         if self.rate is None:
             return 0.0
         now = self.clock()
-        allowed = max(self._full_at - self.burst / self.rate, 0.0)
-        if now + 1 / self.rate < allowed:
+        paid_until = max(self._paid_until, now)
+        early_by = paid_until - now - (self.burst - 1) / self.rate
+        if early_by > _ROUNDING:
             self.refused += 1
-            self.over.append(Excess(now, call, allowed - now))
-            return allowed - now
-        self._full_at = max(self._full_at, now) + 1 / self.rate
+            self.over.append(Excess(now, call, early_by))
+            return early_by
+        self._paid_until = paid_until + 1 / self.rate
         return 0.0

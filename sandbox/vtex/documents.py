@@ -54,6 +54,45 @@ async def get_document(visit: Visit) -> Response:
     return answers.empty(404) if row is None else answers.reply(reduced(row.document, fields))
 
 
+async def list_versions(visit: Visit) -> Response:
+    """Return when a document changed, newest first: this can prove what a change was, not list changes (NOTES 2.3)."""
+    documents = _versions(visit)
+    numbered = list(enumerate(documents))
+    return answers.reply([{"id": _version_id(at), "date": _date(document)} for at, document in reversed(numbered)])
+
+
+async def get_version(visit: Visit) -> Response:
+    """Return one former state of a document."""
+    asked = visit.path["version"]
+    found = next((row for at, row in enumerate(_versions(visit)) if _version_id(at) == asked), None)
+    if found is None:
+        return answers.empty(404)
+    author = found.get("updatedBy") or found.get("createdBy")
+    return answers.reply({"id": asked, "author": author, "document": found})
+
+
+def _versions(visit: Visit) -> list[Document]:
+    """Return every state of a document, oldest first.
+
+    Raises:
+        Refusal: 404 when there is no such document.
+    """
+    entity, key = entity_of(visit), visit.path["id"].lower()
+    row = entity.get(key)
+    if row is None:
+        raise answers.Refusal(answers.empty(404))
+    return [*entity.versions.get(key, ()), row.document]
+
+
+def _version_id(number: int) -> str:
+    return f"_v{number:06d}_"
+
+
+def _date(document: Document) -> str:
+    """Return a version's time: whole seconds and an offset, unlike the document's own."""
+    return str(document["updatedIn"] or document["createdIn"])[:19] + "+00:00"
+
+
 async def list_entities(visit: Visit) -> Response:
     """Return the account's entities."""
     return answers.reply([_told(entity) for entity in visit.shop.entities.values()])

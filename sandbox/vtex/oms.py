@@ -11,13 +11,13 @@ from sandbox.vtex.visit import Visit
 
 
 def _order(visit: Visit) -> Order:
-    """Return the order of the path, by its id or by its sequence.
+    """Return the order of the path, by its id.
 
     Raises:
         Refusal: 404 when there is none.
     """
-    order_id = visit.path["order_id"]
-    order = visit.shop.book.orders.get(order_id)
+    visit.shop.sales.settle()
+    order = visit.shop.book.orders.get(visit.path["order_id"])
     if order is None:
         raise answers.orders(404, "Order Not Found", "OMS007")
     return order

@@ -34,6 +34,7 @@ async def search(visit: Visit) -> Response:
         return answers.reply([], headers=_content_range(visit, first, last, 0))
     if first and dice.falls("page shift", hostility.page_shifts):
         _shift(visit, entity, index.find(condition, _sort(visit, entity))[:first])
+        entity.settle(visit.shop.clock())
     hits = _ordered(visit, index, condition, _sort(visit, entity))
     page = [reduced(index.row(hit).document, fields) for hit in hits[first:last]]
     return answers.reply(page, headers=_content_range(visit, first, last, len(hits)))
