@@ -27,7 +27,7 @@ class CallSettings:
 
     per_minute: int = 6000
     floor: float = 0.4
-    burst: int = 20
+    burst: int = 10
     concurrency: int = 8
     timeout: float = 30.0
     attempts: int = 5
@@ -44,7 +44,6 @@ class CustomerSettings:
     """How customers and addresses are read.
 
     Attributes:
-        interval: between two looks for changes.
         overlap: how far each settled look goes back behind the last one; the index lags without a bound, 60 minutes
             are common practice (NOTES 2.3).
         fresh: how far the looks between settled ones go back, where the overlap holds too much to be read each time.
@@ -58,7 +57,6 @@ class CustomerSettings:
         sweep_every, sweep: a longer look back, and how far (NOTES 9.1).
     """
 
-    interval: float = 5.0
     overlap: float = 1.5 * HOUR
     fresh: float = 120.0
     recheck_share: float = 0.05
@@ -107,6 +105,7 @@ class PollerSettings:
     """One poller process.
 
     Attributes:
+        interval: between two looks for changed customers.
         group: consumer group in which pollers share the stores.
         instance: a stable name of this process; one that comes back under the same name gets its stores at once.
         session_timeout: after which a silent poller's stores go to the others.
@@ -116,6 +115,7 @@ class PollerSettings:
         drain: how long a stopping poller goes on to end the scrolls that it has open.
     """
 
+    interval: float = 5.0
     group: str = "pollers"
     instance: str | None = None
     session_timeout: float = 10.0

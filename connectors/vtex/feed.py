@@ -1,0 +1,138 @@
+"""The order feed, the truth about orders: configured, watched, read, and its gaps repaired (contracts/vtex NOTES 4.4).
+
+Every event is taken off the feed, since one that stays holds up the others, and only after Kafka has what it led to: a
+poller killed between the two reads it once more. An order that VTEX does not answer yet is kept in the cursor and asked
+for again.
+"""
+
+import time
+from typing import Any, Final
+
+import structlog
+
+from connectors.vtex.budget import Urgency
+from connectors.vtex.errors import FeedTaken
+from connectors.vtex.instants import Window
+from connectors.vtex.journal import Step
+from connectors.vtex.oms import LOT, STATUSES, FeedEvent
+from connectors.vtex.order_lists import OrderLists
+from connectors.vtex.purchases import Purchases
+from connectors.vtex.source import Source
+
+log = structlog.get_logger(__name__)
+
+RESOURCE: Final = "orders"
+AGAIN_MS: Final = (5_000, 60_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000)
+"""When an order that was not there is asked for again, after the time before; then it is given up."""
+LATER: Final = 2000
+
+
+class OrderFeed:
+    """Follows one store's orders.
+
+    Args:
+        source: the store.
+        purchases: reads and writes orders.
+        lists: repairs gaps.
+    """
+
+    def __init__(self, source: Source, purchases: Purchases, lists: OrderLists) -> None:
+        self._source = source
+        self._purchases = purchases
+        self._lists = lists
+        self._settings = source.settings.orders
+        self._watched_at = self._saved_at = float("-inf")
+
+    async def look(self) -> int:
+        """Read what the feed holds; returns the number of its events."""
+        if time.monotonic() - self._watched_at >= self._settings.watch:
+            await self._watch()
+        handled = 0
+        while True:
+            events = await self._lot()
+            if events is None:
+                log.warning("the order feed's configuration has vanished: it is made again", store=self._source.name)
+                await self._watch()
+                return handled
+            await self._handle(events)
+            handled += len(events)
+            if len(events) < self._settings.lot:
+                return handled
+
+    async def _watch(self) -> None:
+        """See that the feed is there and asks for every status; where it is not, make it, and repair the gap."""
+        config = await self._source.oms.feed_config()
+        position, now = self._source.position(RESOURCE), self._source.client.now()
+        wanted = self._wants(config)
+        if wanted:
+            await self._source.oms.configure_feed(self._settings.visibility, self._settings.retention)
+            log.info("the order feed was configured", store=self._source.name, before=config is not None)
+        if config is None and "whole_until" in position:
+            start = int(position["whole_until"] - self._settings.index_lag * 1000)
+            await self._lists.repair(Window(start, now))
+        # From here on the feed holds whatever happens.
+        moved = {**position, "whole_until": now, "configured": position.get("configured", now)}
+        await self._source.journal.write(lambda step: self._source.move(step, RESOURCE, moved))
+        self._watched_at = self._saved_at = time.monotonic()
+
+    def _wants(self, config: dict[str, Any] | None) -> bool:
+        if config is None:
+            return True
+        filter = config.get("filter") or {}  # noqa: A001  its name there
+        if filter.get("type") != "FromWorkflow":
+            raise FeedTaken(
+                f"the order feed of account {self._source.client.account}'s key is configured as "
+                f"{filter.get('type')}, by somebody else: give this connection a key of its own"
+            )
+        return not set(STATUSES) <= set(filter.get("status") or ())
+
+    async def _lot(self) -> list[FeedEvent] | None:
+        """Return several readings of the feed together, so that an order with several events is read once."""
+        events: list[FeedEvent] = []
+        while len(events) < self._settings.lot:
+            part = await self._source.oms.feed()
+            if part is None:
+                return events or None
+            events += part
+            if len(part) < LOT:
+                break
+        return events
+
+    async def _handle(self, events: list[FeedEvent]) -> None:
+        position, now = self._source.position(RESOURCE), self._source.client.now()
+        later: dict[str, list[int]] = dict(position.get("later", {}))
+        due = [id for id, (at, _) in later.items() if at <= now]  # noqa: A001
+        ids = [event.order_id for event in events if event.order_id is not None]
+        save = time.monotonic() - self._saved_at >= self._source.settings.save
+        if not ids and not due and not save:
+            self._source.positions[RESOURCE] = {**position, "whole_until": now}
+            await self._commit(events)
+            return
+        readings = await self._purchases.read([*ids, *due], Urgency.FOLLOW)
+        stage = self._purchases.stage(readings, "feed")
+        self._postpone(later, due, readings.absent, now)
+        moved = {**position, "whole_until": now, "later": later}
+
+        def build(step: Step) -> None:
+            stage(step)
+            self._source.move(step, RESOURCE, moved)
+
+        await self._source.journal.write(build)
+        self._saved_at = time.monotonic()
+        await self._commit(events)
+
+    def _postpone(self, later: dict[str, list[int]], due: list[str], absent: list[str], now: int) -> None:
+        for id in due:  # noqa: A001
+            if id not in absent:
+                del later[id]
+        for id in absent:  # noqa: A001
+            tried = later.get(id, [0, 0])[1]
+            if tried >= len(AGAIN_MS) or len(later) >= LATER:
+                log.error("an order of the feed was never answered: given up", store=self._source.name, order=id)
+                later.pop(id, None)
+            else:
+                later[id] = [now + AGAIN_MS[tried], tried + 1]
+
+    async def _commit(self, events: list[FeedEvent]) -> None:
+        for at in range(0, len(events), LOT):
+            await self._source.oms.commit(event.handle for event in events[at : at + LOT])

@@ -1,0 +1,70 @@
+"""VTEX's timestamps and our windows over them (contracts/vtex NOTES 2.4). Pure.
+
+A document's time has seven fractional digits (100 ns); `updatedIn` is null until the first update; whether `between`
+takes in its bounds is not documented, and an index may know whole milliseconds only. So windows are integers of
+milliseconds that are widened by one on either side when they are written into a condition: reading a document twice
+costs nothing, missing one does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from schemas.clock import to_ms, to_text
+
+UNKNOWN: Final = ""
+"""Version of a document that tells no time at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of Unix milliseconds, both ends included."""
+
+    start: int
+    end: int
+
+    def halves(self) -> tuple[Self, Self]:
+        """Return two windows that together are this one."""
+        middle = (self.start + self.end) // 2
+        return type(self)(self.start, middle), type(self)(middle, self.end)
+
+    @property
+    def splits(self) -> bool:
+        """Whether halves would be shorter."""
+        return self.end - self.start > 1
+
+    def holds(self, ms: int) -> bool:
+        """Whether an instant lies in it."""
+        return self.start <= ms <= self.end
+
+
+def version_of(document: Mapping[str, Any]) -> str:
+    """Return coalesce(updatedIn, createdIn), as VTEX writes it."""
+    return str(document.get("updatedIn") or document.get("createdIn") or UNKNOWN)
+
+
+def version_ms(version: str) -> int | None:
+    """Return a version's Unix milliseconds, rounded down; None when it tells no time."""
+    try:
+        return to_ms(version)
+    except ValueError:
+        return None
+
+
+def _between(name: str, window: Window) -> str:
+    return f"{name} between {to_text(window.start - 1)} AND {to_text(window.end + 1)}"
+
+
+def changed_in(window: Window) -> str:
+    """Return the condition for documents whose coalesce(updatedIn, createdIn) lies in a window."""
+    return f"({_between('updatedIn', window)}) OR ((updatedIn is null) AND ({_between('createdIn', window)}))"
+
+
+def created_in(window: Window | None) -> str:
+    """Return the condition for documents created in a window; None: those without a date (NOTES 2.2)."""
+    return "createdIn is null" if window is None else _between("createdIn", window)
+
+
+def one_of(name: str, values: list[str]) -> str:
+    """Return the condition for documents whose field has one of some values."""
+    return " OR ".join(f"{name}={value}" for value in values)

@@ -1,0 +1,133 @@
+"""From an order to the data of `vtex.order.changed`, without card data (contracts/vtex NOTES 4.2, 4.3). Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from connectors.vtex.errors import ContractChanged
+from schemas.clock import to_ms, to_text
+from schemas.personal import normal_email
+from schemas.vtex import ReadBy
+
+_PROTECTED: Final = re.compile(r"\*.*@.*\*|@.*\*.*\*")
+"""How the PII architecture masks an address: `j***.d**@e******.c**` (NOTES 3)."""
+_HARD_MASK: Final = re.compile(r"^[0-9a-f]{32}@ct\.vtex\.com(\.br)?$", re.IGNORECASE)
+
+
+def read_order(order: Mapping[str, Any], currency: str, read_by: ReadBy) -> dict[str, Any]:
+    """Return the data of an order event (schemas.vtex.OrderRead), what is null left out.
+
+    Args:
+        order: as OMS answers it.
+        currency: the store's, where the order names none.
+        read_by: what made us read it.
+
+    Raises:
+        ContractChanged: it lacks what every order has; says which, never the order's values.
+    """
+    try:
+        data = {
+            "order_id": str(order["orderId"]), "order_group": str(order.get("orderGroup") or order["orderId"]),
+            "status": _text(order.get("status")), "created_at": _instant(order["creationDate"]),
+            "changed_at": _instant(order.get("lastChange") or order["creationDate"]), "value": int(order["value"]),
+            "currency": _text(_part(order, "storePreferencesData").get("currencyCode")) or currency,
+            "buyer": _buyer(order), "returns": list(_returns(order)), "changes_value": _changes(order),
+            "read_by": read_by,
+        }  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise ContractChanged(f"an order came without a usable {error.args[0] if error.args else 'value'}")\
+            from error  # fmt: skip
+    for name, source in (("order_form_id", "orderFormId"), ("sequence", "sequence"), ("origin", "origin")):
+        if text := _text(order.get(source)):
+            data[name] = text
+    data.update(_further(order))
+    return data
+
+
+def _further(order: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    sellers = order.get("sellers")
+    if isinstance(sellers, list) and sellers and isinstance(sellers[0], Mapping):
+        found["seller"] = _text(sellers[0].get("id"))
+    opt_in = _part(order, "clientPreferencesData").get("optinNewsLetter")
+    if isinstance(opt_in, bool):
+        found["newsletter_opt_in"] = opt_in
+    if isinstance(order.get("marketingData"), Mapping):
+        found["marketing"] = _marketing(order["marketingData"])
+    if replaces := _text(order.get("replacedOrderId")):
+        found["replaces"] = replaces
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def hidden_buyer(order: Mapping[str, Any]) -> str | None:
+    """Return the userProfileId of a buyer whose e-mail the order hides entirely; None where it need not be looked up.
+
+    A soft mask tells the address, and a masked marketplace relay is nobody's customer here (NOTES 4.3).
+    """
+    profile = _part(order, "clientProfileData")
+    email = _text(profile.get("email"))
+    if email is not None and not _HARD_MASK.match(email):
+        return None
+    return _text(profile.get("userProfileId"))
+
+
+def is_protected(order: Mapping[str, Any]) -> bool:
+    """Whether the account keeps its customers' data on the PII architecture."""
+    email = _part(order, "clientProfileData").get("email")
+    return isinstance(email, str) and _PROTECTED.search(email) is not None
+
+
+def _buyer(order: Mapping[str, Any]) -> dict[str, str]:
+    profile = _part(order, "clientProfileData")
+    found = {
+        "user_profile_id": _text(profile.get("userProfileId")), "email": normal_email(profile.get("email")),
+        "phone": _text(profile.get("phone")), "first_name": _text(profile.get("firstName")),
+        "last_name": _text(profile.get("lastName")), "document": _text(profile.get("document")),
+    }  # fmt: skip
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _marketing(data: Mapping[str, Any]) -> dict[str, str]:
+    names = {"utm_source": "utmSource", "utm_medium": "utmMedium", "utm_campaign": "utmCampaign", "coupon": "coupon"}
+    return {name: text for name, source in names.items() if (text := _text(data.get(source)))}
+
+
+def _returns(order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield return invoices, each number once: a race may write one twice (NOTES 4.2)."""
+    seen: set[str] = set()
+    packages = _part(order, "packageAttachment").get("packages")
+    for package in packages if isinstance(packages, list) else ():
+        if not isinstance(package, Mapping) or package.get("type") != "Input":
+            continue
+        number = str(package.get("invoiceNumber"))
+        refund = _part(_part(package, "restitutions"), "Refund").get("value")
+        value = refund if isinstance(refund, int | float) else package.get("invoiceValue")
+        if number not in seen and isinstance(value, int | float):
+            seen.add(number)
+            yield {"invoice_number": number, "value": int(value)}
+
+
+def _changes(order: Mapping[str, Any]) -> int:
+    changes = _part(order, "changesAttachment").get("changesData")
+    return sum(
+        int(change.get("incrementValue") or 0) - int(change.get("discountValue") or 0)
+        for change in (changes if isinstance(changes, list) else ())
+        if isinstance(change, Mapping)
+    )
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str) or "*" in value:
+        return None
+    return value.strip() or None
+
+
+def _instant(text: str) -> str:
+    return to_text(to_ms(text))

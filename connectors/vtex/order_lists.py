@@ -1,0 +1,131 @@
+"""Orders by lists: the first reading, gaps of the feed, and refunds, which change no status (contracts/vtex NOTES 4.1).
+
+A list is an index that is minutes behind and shows at most 3,000 orders: windows are halved until they fit. It tells
+which orders there are; each is then read whole.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import structlog
+
+from connectors.vtex.budget import Urgency
+from connectors.vtex.instants import Window
+from connectors.vtex.journal import Step
+from connectors.vtex.oms import PAGES
+from connectors.vtex.purchases import Purchases
+from connectors.vtex.source import Source
+from schemas.vtex import ReadBy
+
+log = structlog.get_logger(__name__)
+
+BACKFILL: Final = "orders.backfill"
+REFUNDS: Final = "orders.refunds"
+DAY_MS: Final = 86_400_000
+AHEAD_MS: Final = 60_000
+
+
+class OrderLists:
+    """Reads one store's orders by lists."""
+
+    def __init__(self, source: Source, purchases: Purchases) -> None:
+        self._source = source
+        self._purchases = purchases
+        self._settings = source.settings.orders
+
+    async def backfill(self) -> None:
+        """Read the orders of the last weeks, a day at a time, the latest day first; goes on where it stopped."""
+        position = self._source.position(BACKFILL)
+        if position.get("finished"):
+            return
+        if "until" not in position:
+            position = await self._fresh_start()
+        began, before = time.monotonic(), int(position["done"])
+        while position["until"] > position["since"]:
+            window = Window(max(position["since"], position["until"] - DAY_MS), position["until"])
+            done = int(position["done"])
+            async for ids in self._ids(window, Urgency.BACKFILL):
+                done += len(ids)
+                await self._write(ids, "list", Urgency.BACKFILL, BACKFILL, _progress(position, done, began, before))
+            position = {**_progress(position, done, began, before), "until": window.start}
+            await self._move(BACKFILL, position)
+        position = {**position, "finished": True, "total": position["done"], "left_s": 0}
+        await self._move(BACKFILL, position)
+        log.info("orders were read once", store=self._source.name, done=position["done"])
+
+    async def _fresh_start(self) -> dict[str, Any]:
+        now = self._source.client.now()
+        window = Window(int(now - self._settings.since * 1000), now + AHEAD_MS)
+        total = (await self._source.oms.listed(window, 1, Urgency.BACKFILL)).total
+        return {"since": window.start, "until": window.end, "done": 0, "total": total, "finished": False}
+
+    async def repair(self, window: Window) -> None:
+        """Read what may have happened while there was no feed: orders placed, approved, invoiced or cancelled."""
+        log.info("the feed had a gap: orders are listed", store=self._source.name, minutes=_minutes(window))
+        old = Window(int(window.end - self._settings.cancelled_for * 1000), window.end)
+        for by, status, span in (
+            ("creationDate", None, window), ("authorizedDate", None, window), ("invoicedDate", None, window),
+            ("creationDate", "canceled", old), ("creationDate", "cancellation-requested", old),
+        ):  # fmt: skip
+            async for ids in self._ids(span, Urgency.REPAIR, by=by, status=status):
+                await self._write(ids, "list", Urgency.REPAIR, None, {})
+
+    def refunds_due_in(self) -> float:
+        """Return seconds until invoiced orders are to be read again."""
+        last = self._source.position(REFUNDS).get("at")
+        if last is None:
+            return self._settings.refunds_every
+        return max(0.0, float(last) / 1000 + self._settings.refunds_every - self._source.client.now() / 1000)
+
+    async def refunds(self) -> None:
+        """Read again what was invoiced lately."""
+        now = self._source.client.now()
+        window, read = Window(int(now - self._settings.refunds_for * 1000), now + AHEAD_MS), 0
+        async for ids in self._ids(window, Urgency.REPAIR, by="invoicedDate"):
+            await self._write(ids, "list", Urgency.REPAIR, None, {})
+            read += len(ids)
+        await self._move(REFUNDS, {"at": now, "read": read})
+
+    async def _ids(
+        self, window: Window, urgency: Urgency, *, by: str = "creationDate", status: str | None = None
+    ) -> AsyncIterator[list[str]]:
+        page = await self._source.oms.listed(window, 1, urgency, by=by, status=status)
+        if page.pages > PAGES and window.splits:
+            for half in window.halves():
+                async for ids in self._ids(half, urgency, by=by, status=status):
+                    yield ids
+            return
+        number = 1
+        while page.ids:
+            yield page.ids
+            number += 1
+            if number > min(page.pages, PAGES):
+                return
+            page = await self._source.oms.listed(window, number, urgency, by=by, status=status)
+
+    async def _write(
+        self, ids: list[str], read_by: ReadBy, urgency: Urgency, resource: str | None, position: dict[str, Any]
+    ) -> None:
+        stage = self._purchases.stage(await self._purchases.read(ids, urgency), read_by)
+
+        def build(step: Step) -> None:
+            stage(step)
+            if resource is not None:
+                self._source.move(step, resource, position)
+
+        await self._source.journal.write(build)
+
+    async def _move(self, resource: str, position: dict[str, Any]) -> None:
+        await self._source.journal.write(lambda step: self._source.move(step, resource, position))
+
+
+def _progress(position: dict[str, Any], done: int, began: float, before: int) -> dict[str, Any]:
+    rate = (done - before) / max(0.001, time.monotonic() - began)
+    total = max(int(position.get("total") or 0), done)
+    left = round((total - done) / rate, 1) if rate else None
+    return {**position, "done": done, "total": total, "rate": round(rate, 1), "left_s": left}
+
+
+def _minutes(window: Window) -> float:
+    return round((window.end - window.start) / 60_000, 1)

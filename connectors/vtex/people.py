@@ -1,0 +1,220 @@
+"""Reading customers: their documents and addresses, and what of it becomes events.
+
+Content comes from `/documents/{id}`, which is strongly consistent (NOTES 2.3); from an index only in backfills. What
+is staged passes one rule (`Sighting.outdates`), with every earlier step of the store committed: a reading that another
+one has overtaken is left out, so the last event of a customer in `vtex.changes` is the latest reading.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from connectors.vtex.budget import Urgency
+from connectors.vtex.customer import (
+    ADDRESS_FIELDS,
+    customer_fields,
+    customer_id,
+    latest_address,
+    read_customer,
+)
+from connectors.vtex.emission import content_of
+from connectors.vtex.errors import ResourceMissing
+from connectors.vtex.instants import one_of, version_ms, version_of
+from connectors.vtex.journal import Step
+from connectors.vtex.masterdata import Row
+from connectors.vtex.seen import DELETED, Sighting
+from connectors.vtex.source import Source
+from schemas.clock import to_text
+from schemas.vtex import ReadBy
+
+log = structlog.get_logger(__name__)
+
+CHUNK: Final = 100
+"""Customers read for one transaction."""
+OWNERS: Final = 25
+IDS: Final = 50
+"""Ids in one condition: its address stays under some 3 kB."""
+SETTLED_MS: Final = 3000
+"""Timestamps may be as coarse as a second, and VTEX's clock is known to a second: a document read sooner after its own
+version may change again under the same version, and is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A customer, read.
+
+    Attributes:
+        document: None where storage has none.
+        read_at: when the reading began, VTEX's Unix milliseconds.
+        strong: whether it was read from storage.
+    """
+
+    id: str
+    document: Row | None
+    address: Row | None
+    read_at: int
+    strong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    id: str
+    sighting: Sighting
+    key: bytes
+    value: bytes
+    complete: bool
+
+
+class People:
+    """Reads the customers of one store."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._access = source.store.vtex
+        self._fields = customer_fields(source.store.vtex)
+        self._overlap_ms = int(source.settings.customers.overlap * 1000)
+        self._addresses_denied = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of CL that are read."""
+        return self._fields
+
+    async def read(self, ids: Iterable[str], urgency: Urgency) -> list[Reading]:
+        """Return customers as storage has them now, with the address that changed last."""
+        wanted, now = list(dict.fromkeys(map(str.lower, ids))), self._source.client.now()
+        found = await gather(*(self._source.master.document("CL", one, self._fields, urgency) for one in wanted))
+        documents = dict(zip(wanted, found, strict=True))
+        there = [one for one, document in documents.items() if document is not None]
+        addresses = await self.addresses(there, urgency)
+        return [Reading(one, found, addresses.get(one), now, strong=True) for one, found in documents.items()]
+
+    async def addresses(self, owners: Sequence[str], urgency: Urgency) -> dict[str, Row]:
+        """Return the latest address of each owner who has one, as the index knows it (AD.userId = CL.id, NOTES 2.5)."""
+        if self._addresses_denied or not owners:
+            return {}
+        parts = [owners[at : at + OWNERS] for at in range(0, len(owners), OWNERS)]
+        try:
+            found = await gather(*(self._addresses(list(part), urgency) for part in parts))
+        except ResourceMissing as error:
+            self._addresses_denied = True
+            log.warning("customers are read without addresses", store=self._source.name, reason=str(error))
+            return {}
+        of: dict[str, list[Row]] = {}
+        for row in (row for rows in found for row in rows):
+            of.setdefault(str(row.get("userId", "")).lower(), []).append(row)
+        return {owner: latest for owner, rows in of.items() if (latest := latest_address(rows)) is not None}
+
+    async def _addresses(self, owners: list[str], urgency: Urgency) -> list[Row]:
+        rows: list[Row] = []
+        size = self._source.settings.customers.page
+        while True:
+            page = await self._source.master.search(
+                "AD", ADDRESS_FIELDS, one_of("userId", owners), start=len(rows), count=size, urgency=urgency,
+                sort="createdIn ASC",
+            )  # fmt: skip
+            rows += page.rows
+            if len(page.rows) < size:
+                return rows
+
+    async def indexed(self, ids: Sequence[str], urgency: Urgency) -> list[Reading]:
+        """Return customers as the index has them, a hundred times cheaper; whom it does not have, from storage."""
+        now = self._source.client.now()
+        parts = [list(ids[at : at + IDS]) for at in range(0, len(ids), IDS)]
+        pages = await gather(*(
+            self._source.master.search(
+                "CL", self._fields, one_of("id", part), start=0, count=2 * IDS, urgency=urgency
+            )
+            for part in parts
+        ))  # fmt: skip
+        rows = {customer_id(row): row for page in pages for row in sorted(page.rows, key=version_of)}
+        addresses = await self.addresses(list(rows), urgency)
+        found = [Reading(one, row, addresses.get(one), now, strong=False) for one, row in rows.items()]
+        return found + await self.read([one for one in ids if one not in rows], urgency)
+
+    def scrolled(self, rows: Iterable[Row]) -> list[Reading]:
+        """Return the rows of a scroll's page as readings."""
+        now = self._source.client.now()
+        return [Reading(customer_id(row), row, None, now, strong=False) for row in rows]
+
+    def stage(self, readings: Iterable[Reading], read_by: ReadBy) -> Callable[[Step], None]:
+        """Return what adds the readings' events to a step; the work is done before, outside the journal's lock."""
+        prepared = [self._prepare(reading, read_by) for reading in readings]
+
+        def build(step: Step) -> None:
+            for each in prepared:
+                self._add(step, each)
+
+        return build
+
+    def _prepare(self, reading: Reading, read_by: ReadBy) -> _Prepared:
+        now = self._source.client.now()
+        if reading.document is None:
+            # Whatever an index still says of it is older than this; who comes back is created later.
+            gone = to_text(reading.read_at - SETTLED_MS)
+            known = self._source.customers.get(reading.id)
+            version = max(gone, known.version) if known is not None else gone
+            sighting = Sighting(version, DELETED, reading.read_at, reading.strong, settled=True)
+            key, value = self._source.emitter.deleted(reading.id, read_by, now)
+            return _Prepared(reading.id, sighting, key, value, complete=True)
+        data = read_customer(reading.document, self._access, read_by, reading.address)
+        version, content = data["source_version"], content_of(data)
+        at = version_ms(version)
+        quiet = SETTLED_MS if reading.strong else self._overlap_ms
+        settled = at is not None and reading.read_at - at >= quiet
+        key, value = self._source.emitter.customer(data, content, now)
+        sighting = Sighting(version, content, reading.read_at, reading.strong, settled)
+        return _Prepared(reading.id, sighting, key, value, complete=reading.strong or reading.address is not None)
+
+    def _add(self, step: Step, each: _Prepared) -> None:
+        seen, sighting = self._source.customers.get(each.id), each.sighting
+        if seen is not None:
+            if seen.outdates(sighting) or (seen.version == sighting.version and not each.complete):
+                return
+            if seen.content == sighting.content:
+                step.after.append(lambda: self._source.customers.note(each.id, sighting))
+                return
+        step.events.append((each.key, each.value))
+        step.after.append(lambda: self._source.customers.note(each.id, sighting))
+
+    async def emit(
+        self, ids: Iterable[str], read_by: ReadBy, urgency: Urgency, last: Callable[[Step], None] | None = None
+    ) -> int:
+        """Read customers and write their events, a chunk at a time; returns the number of events.
+
+        Args:
+            ids: of the customers.
+            read_by: what made us read them.
+            urgency: of the calls.
+            last: adds to the last step, such as the cursor that may move once everything before it is written.
+        """
+        wanted = list(dict.fromkeys(ids))
+        written = 0
+        for at in range(0, max(len(wanted), 1), CHUNK):
+            stage = self.stage(await self.read(wanted[at : at + CHUNK], urgency), read_by)
+            final = last if at + CHUNK >= len(wanted) else None
+            step = await self._source.journal.write(_both(stage, final))
+            written += len(step.events)
+        return written
+
+
+def _both(first: Callable[[Step], None], second: Callable[[Step], None] | None) -> Callable[[Step], None]:
+    def build(step: Step) -> None:
+        first(step)
+        if second is not None:
+            second(step)
+
+    return build
+
+
+async def gather(*calls: Any) -> list[Any]:
+    """Await all; the first failure cancels the others, whose answers nobody would read."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call) for call in calls]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,57 @@
+"""Everything that the readers of one store share."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.vtex.client import VtexClient
+from connectors.vtex.cursors import Positions
+from connectors.vtex.emission import Emitter
+from connectors.vtex.journal import Journal, Step
+from connectors.vtex.masterdata import MasterData
+from connectors.vtex.oms import Orders
+from connectors.vtex.seen import Seen
+from connectors.vtex.settings import PollerSettings
+from schemas.stores import StoreConnection
+
+
+@dataclass(slots=True)
+class Source:
+    """One store, opened: its connection, its account's interfaces, its journal, and where its resources stand.
+
+    Attributes:
+        positions: of each resource, as last committed; see `position` and `move`.
+        problems: what is wrong with which reader, for people.
+    """
+
+    store: StoreConnection
+    settings: PollerSettings
+    client: VtexClient
+    journal: Journal
+    positions: Positions
+    master: MasterData = field(init=False)
+    oms: Orders = field(init=False)
+    emitter: Emitter = field(init=False)
+    customers: Seen = field(init=False)
+    orders: Seen = field(init=False)
+    problems: dict[str, str] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.master = MasterData(self.client, self.settings.drain)
+        self.oms = Orders(self.client)
+        self.emitter = Emitter(self.store.store, self.store.vtex.account)
+        self.customers = Seen(self.settings.customers.seen)
+        self.orders = Seen(self.settings.customers.seen)
+
+    @property
+    def name(self) -> str:
+        """The store's name."""
+        return self.store.store
+
+    def position(self, resource: str) -> dict[str, Any]:
+        """Return a copy of where a resource stands; empty when it was never read."""
+        return dict(self.positions.get(resource, {}))
+
+    def move(self, step: Step, resource: str, position: dict[str, Any]) -> None:
+        """Have a step move a resource's cursor."""
+        step.cursor(self.name, resource, position)
+        step.after.append(lambda: self.positions.__setitem__(resource, position))

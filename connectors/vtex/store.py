@@ -1,0 +1,233 @@
+"""One store, read by all its readers at once, each at its own pace; from opening to stopping.
+
+readers: backfill of customers, then of addresses; following of both; the order feed; orders by lists; refunds; hints;
+the scan. They share the account's gate and the store's journal, and nothing else: one that fails waits by itself.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+import structlog
+from aiokafka.errors import KafkaError
+
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.errors import KafkaSetupError, WrongKey
+from connectors.kafka.secrets import SecretBox
+from connectors.vtex.backfill import Backfill, Handler
+from connectors.vtex.budget import Urgency
+from connectors.vtex.client import VtexClient
+from connectors.vtex.cursors import Cursors
+from connectors.vtex.customer import OWNER_FIELDS
+from connectors.vtex.feed import OrderFeed
+from connectors.vtex.follow import AddressFollower, Follower
+from connectors.vtex.gate import Gate
+from connectors.vtex.hints import HintReader, Inbox
+from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
+from connectors.vtex.masterdata import Row
+from connectors.vtex.order_lists import OrderLists
+from connectors.vtex.people import People
+from connectors.vtex.purchases import Purchases
+from connectors.vtex.scan import Scan
+from connectors.vtex.settings import PollerSettings
+from connectors.vtex.source import Source
+from connectors.vtex.supervise import Look, supervise
+from schemas.stores import StoreConnection
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_S: Final = 30.0
+"""Following waits so long for a backfill to end, which spares it the contents of all that is new."""
+PART: Final = 250
+"""Rows of a page mapped before other stores have their turn."""
+REOPEN_S: Final = 2.0
+CHECK_S: Final = 60.0
+"""Longest sleep of a reader that runs by the clock: VTEX's may be corrected meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all stores of a poller share."""
+
+    connection: KafkaConnection
+    secrets: SecretBox
+    settings: PollerSettings
+    partitions: int
+    cursors: Cursors
+    tls: ssl.SSLContext
+
+
+class StorePoller:
+    """Reads one store until it is cancelled.
+
+    Args:
+        store: its connection.
+        gate: of its account.
+        inbox: its hints.
+        around: what all stores share.
+    """
+
+    def __init__(self, store: StoreConnection, gate: Gate, inbox: Inbox, around: Surroundings) -> None:
+        self.store = store
+        self._gate = gate
+        self._inbox = inbox
+        self._around = around
+
+    async def run(self) -> None:
+        """Open the store and read it; where the broker failed, open it again. Ends when another poller has it."""
+        while True:
+            try:
+                await self._open()
+            except Fenced:
+                log.warning("another poller reads the store now", store=self.store.store)
+                return
+            except WrongKey as error:
+                log.error("a store cannot be read", store=self.store.store, reason=str(error))  # noqa: TRY400  no traceback
+                return
+            except (JournalBroken, KafkaError, KafkaSetupError) as error:
+                log.warning("a store is opened anew", store=self.store.store, reason=str(error))
+                await asyncio.sleep(REOPEN_S)
+
+    async def _open(self) -> None:
+        around, settings = self._around, self._around.settings
+        token = around.secrets.unseal(self.store.vtex.app_token)
+        async with AsyncExitStack() as exits:
+            journal = await exits.enter_async_context(
+                Journal(around.connection, self.store.store, around.partitions, settings.transaction)
+            )
+            positions = await around.cursors.of(self.store.store)
+            client = await exits.enter_async_context(
+                VtexClient(self.store.vtex, token, self._gate, settings.calls, _http(settings, around.tls))
+            )
+            log.info("a store is read", store=self.store.store, account=self.store.vtex.account)
+            source = Source(self.store, settings, client, journal, positions)
+            await self._read(source)
+
+    async def _read(self, source: Source) -> None:
+        readers = Readers(source, self._inbox, self._around)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, look in readers.looks().items():
+                    group.create_task(supervise(source, name, look), name=f"{source.name} {name}")
+        except BaseExceptionGroup as failed:
+            fenced = failed.subgroup(Fenced)
+            raise (fenced or failed).exceptions[0] from None
+
+
+class Readers:
+    """The readers of one store, and when each is to look again."""
+
+    def __init__(self, source: Source, inbox: Inbox, around: Surroundings) -> None:
+        people = People(source)
+        purchases = Purchases(source, people)
+        self._source = source
+        self._settings = around.settings
+        self._lists = OrderLists(source, purchases)
+        self._feed = OrderFeed(source, purchases, self._lists)
+        self._follow = Follower(source, people)
+        self._follow_addresses = AddressFollower(source, people)
+        self._hints = HintReader(source, people, purchases, inbox)
+        self._scan = Scan(source, people, around.connection, around.partitions)
+        self._customers = Backfill(source, "CL", people.fields, _scrolled(people), "customers.backfill")
+        self._addresses = Backfill(source, "AD", OWNER_FIELDS, _owners(people), "addresses.backfill")
+        self._read_once = asyncio.Event()
+        self._configured = asyncio.Event()
+
+    def looks(self) -> dict[str, Look]:
+        """Return each reader by its name."""
+        return {
+            "customers.backfill": self._backfill, "customers": self._customers_once, "addresses": self._addresses_once,
+            "orders": self._orders, "orders.backfill": self._orders_backfill, "orders.refunds": self._refunds,
+            "hints": self._hint, "customers.scan": self._scanned,
+        }  # fmt: skip
+
+    async def _backfill(self) -> float | None:
+        await self._customers.run()
+        self._read_once.set()
+        await self._addresses.run()
+        return None
+
+    async def _customers_once(self) -> float:
+        await self._soon()
+        await self._follow.look()
+        return self._settings.interval
+
+    async def _addresses_once(self) -> float:
+        await self._soon()
+        await self._follow_addresses.look()
+        return self._settings.interval
+
+    async def _soon(self) -> None:
+        """Fix where following begins, before the backfill reads anything; then let it end, if it is a short one."""
+        if not self._read_once.is_set():
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._read_once.wait()
+            except TimeoutError:
+                self._read_once.set()
+
+    async def _orders(self) -> float:
+        await self._feed.look()
+        self._configured.set()
+        return self._settings.orders.interval
+
+    async def _orders_backfill(self) -> float | None:
+        await self._configured.wait()  # what happens after a list was read is in the feed by then
+        await self._lists.backfill()
+        return None
+
+    async def _refunds(self) -> float:
+        if (wait := self._lists.refunds_due_in()) > 0:
+            return min(wait, CHECK_S)
+        await self._lists.refunds()
+        return self._settings.orders.refunds_every
+
+    async def _hint(self) -> float:
+        await self._hints.look()
+        return 0.0
+
+    async def _scanned(self) -> float:
+        if not self._customers.finished:
+            return 1.0
+        if (wait := self._scan.due_in()) > 0:
+            return min(wait, CHECK_S)
+        await self._scan.run()
+        return self._settings.customers.scan_every
+
+
+def _scrolled(people: People) -> Handler:
+    async def handle(rows: list[Row]) -> Callable[[Step], None]:
+        builds = []
+        for at in range(0, len(rows), PART):
+            builds.append(people.stage(people.scrolled(rows[at : at + PART]), "scroll"))
+            await asyncio.sleep(0)
+
+        def build(step: Step) -> None:
+            for each in builds:
+                each(step)
+
+        return build
+
+    return handle
+
+
+def _owners(people: People) -> Handler:
+    async def handle(rows: list[Row]) -> Callable[[Step], None]:
+        owners = dict.fromkeys(str(row.get("userId") or "").lower() for row in rows)
+        readings = await people.indexed([owner for owner in owners if owner], Urgency.BACKFILL)
+        return people.stage([reading for reading in readings if reading.document is not None], "address")
+
+    return handle
+
+
+def _http(settings: PollerSettings, tls: ssl.SSLContext) -> httpx.AsyncClient:
+    calls = settings.calls
+    return httpx.AsyncClient(
+        verify=tls, timeout=httpx.Timeout(calls.timeout, connect=min(5.0, calls.timeout), pool=None),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=calls.concurrency),
+        headers={"User-Agent": "hellotext-vtex"},
+    )  # fmt: skip

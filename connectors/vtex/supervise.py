@@ -1,0 +1,72 @@
+"""Running a reader for ever: its failures are its own, are told to people, and move no cursor (DESIGN section 3.7)."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from connectors.kafka.errors import KafkaSetupError
+from connectors.vtex.errors import Refused, VtexError
+from connectors.vtex.journal import Fenced, JournalBroken
+from connectors.vtex.source import Source
+
+log = structlog.get_logger(__name__)
+
+STATUS = "status"
+"""Resource whose cursor row tells what is wrong with a store: `{"problems": {reader: message}}`."""
+
+Look = Callable[[], Awaitable[float | None]]
+"""Reads once; returns the seconds until the next time, None when there is none."""
+
+
+async def supervise(source: Source, name: str, look: Look) -> None:
+    """Call a reader again and again.
+
+    Raises:
+        Fenced, JournalBroken: the store has to be left or opened anew.
+    """
+    failures = 0
+    while True:
+        try:
+            wait = await look()
+        except (Fenced, JournalBroken):
+            raise
+        except Exception as error:  # whatever it is must not stop the other readers
+            failures += 1
+            wait = _after(source, error, failures)
+            if not isinstance(error, VtexError | KafkaError | KafkaSetupError):
+                log.exception("a reader failed", store=source.name, reader=name)
+            await _tell(source, name, _message(error))
+        else:
+            failures = 0
+            await _tell(source, name, None)
+            if wait is None:
+                return
+        await asyncio.sleep(wait * random.uniform(0.95, 1.05))
+
+
+def _after(source: Source, error: Exception, failures: int) -> float:
+    rest = source.settings.rest
+    if isinstance(error, Refused):
+        return rest
+    return min(rest, source.settings.calls.backoff * 2.0 ** min(failures, 16))
+
+
+def _message(error: Exception) -> str:
+    # Other errors' texts may quote what they stumbled over.
+    told = isinstance(error, VtexError | KafkaSetupError)
+    return str(error) if told else f"{type(error).__name__}: see the poller's log"
+
+
+async def _tell(source: Source, name: str, problem: str | None) -> None:
+    """Keep the store's problems in a cursor row, for the console and the terminal."""
+    if problem is None:
+        source.problems.pop(name, None)
+    elif source.problems.get(name) != problem:
+        log.warning("a reader waits", store=source.name, reader=name, reason=problem)
+        source.problems[name] = problem
+    problems = dict(source.problems)
+    if problems != source.position(STATUS).get("problems", {}):
+        await source.journal.write(lambda step: source.move(step, STATUS, {"problems": problems}))
