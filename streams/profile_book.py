@@ -25,7 +25,7 @@ class Entry:
         customer: its id.
         content: its last state from `vtex.customers`; None when nothing may be kept of it.
         version: of the content.
-        at: Unix ms at which the content changed in VTEX: of customers who share a profile, the latest wins.
+        at: when the content changed in VTEX, in ticks (streams/versions.py): in a shared profile the latest wins.
         deleted: gone from VTEX.
         gone: forgotten; what is left waits for the destinations to erase it too.
         bucket: of the store's roster.

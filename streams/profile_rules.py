@@ -11,7 +11,8 @@ then newest state. So the last call always carries the newest revision.
 After an uncertain answer (contracts/hellotext NOTES 3: no idempotency key):
 - A create is repeated **with the very same fields** until its profile's id is known, even when the customer has changed
   since: Hellotext matches by e-mail and phone, so the same fields find what the first call may have created, where
-  others could create a second profile. What is newer follows as an update.
+  others could create a second profile. What is newer follows as an update. So it is for a customer who has been deleted
+  meanwhile: the call may have written into the profile of another, who has to be given back their content.
 - An update of equal content is looked up first (GET); an update of newer content overwrites whatever stands.
 """
 
@@ -129,7 +130,7 @@ def decide(sync: Sync, wanted: Wanted, now: int) -> tuple[Sync, Call | None]:
     """Return where the customer stands now, and the call to make, if any."""
     if sync.sending is not None:
         return sync, None
-    if sync.first is not None and sync.id is None and not (wanted.deleted and not wanted.erase):
+    if sync.first is not None and sync.id is None and not (wanted.deleted and sync.tries == 0):
         return _send(sync, wanted.revision, sync.first_fingerprint, sync.first, now)
     if wanted.deleted:
         return _end(sync, wanted, now)

@@ -15,7 +15,6 @@ from typing import Final, TypeVar
 
 from pydantic import ValidationError
 
-from schemas.clock import to_ms
 from schemas.fates import EffectOutcome
 from schemas.partition import store_of
 from schemas.pixel import Identification
@@ -29,6 +28,7 @@ from streams.profile_sharing import SHARING
 from streams.profile_stores import BUCKET, GATE_RETRY_MS, ROSTER, STORES, StoreBook, StoreState
 from streams.profile_syncing import Syncing, access_mark
 from streams.stores import KnownStore, Stores
+from streams.versions import ticks
 
 BUCKETS_A_TICK: Final = 5
 Row = TypeVar("Row", Customer, Identification)
@@ -225,11 +225,8 @@ class _Step:
 
 
 def _changed_at(customer: Customer) -> int:
-    """Return when VTEX changed the customer, in Unix ms; when we learnt of it, where VTEX's word is no instant."""
-    try:
-        return to_ms(customer.source_version)
-    except ValueError:
-        return round(customer.updated_at.timestamp() * 1000)
+    """Return when VTEX changed the customer, in ticks; when we learnt of it, where VTEX's word is no instant."""
+    return ticks(customer.source_version) or ticks(customer.updated_at.isoformat())
 
 
 def _redriven(entry: Entry) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import httpx
 
 from streams.calls import handlers
-from streams.engine.outbox import OUTBOX
+from streams.engine.outbox import OUTBOX, Row, effect_of
 from streams.engine.testing import MemoryShard
 from streams.stores import Stores
 
@@ -175,14 +175,12 @@ class Calls:
 
     async def once(self) -> int:
         """Make every call that is due, the first of each lane; return how many."""
-        heads = {(effect.destination, effect.key): effect for effect in reversed(self.shard.effects())}
-        rows = {row["effect"]["id"]: row for row in self.shard.table(OUTBOX).values()}
-        due = [effect for effect in reversed(heads.values()) if rows[effect.id]["not_before"] <= self.shard.now]
-        for effect in due:
+        due = [row for row in self._heads() if row["not_before"] <= self.shard.now]
+        for row in due:
+            effect = effect_of(row)
             outcome = await self.handlers[effect.kind](effect)
             self.statuses.append(outcome.status)
-            attempt = rows[effect.id]["attempt"]
-            await self.shard.outcome(outcome.model_copy(update={"attempt": attempt}))
+            await self.shard.outcome(outcome.model_copy(update={"attempt": row["attempt"]}))
         return len(due)
 
     async def settle(self, turns: int = 400) -> None:
@@ -190,8 +188,14 @@ class Calls:
         for _ in range(turns):
             while await self.once():
                 pass
-            if not self.shard.effects():
+            heads = self._heads()
+            if not heads:
                 return
-            rows = self.shard.table(OUTBOX).values()
-            self.shard.now = max(self.shard.now, min(row["not_before"] for row in rows))
+            self.shard.now = max(self.shard.now, min(row["not_before"] for row in heads))
         raise AssertionError(f"effects still wait after {turns} turns: {self.shard.effects()[:3]}")
+
+    def _heads(self) -> list[Row]:
+        heads: dict[tuple[str, str], Row] = {}
+        for row in sorted(self.shard.table(OUTBOX).values(), key=lambda row: row["seq"]):
+            heads.setdefault((row["effect"]["destination"], row["effect"]["key"]), row)
+        return list(heads.values())
