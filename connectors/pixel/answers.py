@@ -37,14 +37,22 @@ class Answer:
 def answer(status: int, document: Any, *headers: tuple[bytes, bytes]) -> Answer:
     """Return a JSON answer."""
     body = orjson.dumps(document)
-    return Answer(status, body, (JSON_TYPE, (b"content-length", str(len(body)).encode()), *OPEN, *headers))
+    length = (b"content-length", str(len(body)).encode())
+    return Answer(status, body, (JSON_TYPE, length, *_open_beside(headers), *headers))
 
 
 def other(status: int, body: bytes, content_type: str, *headers: tuple[bytes, bytes]) -> Answer:
     """Return an answer that is no JSON: the GET pixel's picture, `pixel.js`, metrics."""
     length = (b"content-length", str(len(body)).encode())
-    kept = tuple(pair for pair in OPEN if pair[0] not in {name for name, _ in headers})
-    return Answer(status, body, ((b"content-type", content_type.encode()), length, *kept, *headers))
+    return Answer(status, body, ((b"content-type", content_type.encode()), length, *_open_beside(headers), *headers))
+
+
+def _open_beside(headers: Headers) -> Headers:
+    """Return what every answer carries, less what this one says itself."""
+    if not headers:
+        return OPEN
+    own = {name for name, _ in headers}
+    return tuple(pair for pair in OPEN if pair[0] not in own)
 
 
 def problem(type: str, parameter: str | None, description: str) -> dict[str, str | None]:  # noqa: A002  the wire's name

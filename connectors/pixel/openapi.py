@@ -25,6 +25,10 @@ _EVENT: Final = {
         "amount": {"description": "In major units: 89.90.", "oneOf": [{"type": "number"}, _TEXT]},
         "currency": {"type": "string", "description": "ISO 4217; never without amount."},
         "tracked_at": _TIME,
+        "sent_at": {
+            **_TIME,
+            "description": "By the sender's clock: corrects its `tracked_at`. In a batch beside events.",
+        },
         "object": _TEXT,
         "object_parameters": _OBJECT,
         "metadata": _OBJECT,
@@ -147,7 +151,13 @@ def document() -> dict[str, Any]:
         },
         "/v1/track/sessions": {
             "post": _operation(
-                "Get a session (clients up to 1.8.2, iOS).", None, {"type": "object", "properties": {"id": _TEXT}}
+                "Get a session (clients up to 1.8.2, iOS); with `cookie`, keep it as the shop's own cookie.",
+                None,
+                {"type": "object", "properties": {"id": _TEXT}},
+                parameters=[
+                    _in("query", "session"),
+                    _in("query", "cookie", description="1: from the shop's own site."),
+                ],
             )
         },
         "/v1/public/businesses/{id}": {
@@ -175,13 +185,7 @@ def document() -> dict[str, Any]:
             )
         },
     }
-    for path, summary in {
-        "/v1/pixel.js": "The pixel.",
-        "/v1/checkout.js": "The checkout script.",
-        "/health/live": "Whether it lives.",
-        "/health/ready": "Whether it can accept events; 503 with the reasons otherwise.",
-        "/metrics": "Prometheus metrics.",
-    }.items():
+    for path, summary in _PLAIN.items():
         paths[path] = {"get": {"summary": summary, "security": [], "responses": {"200": {"description": "OK"}}}}
     return {
         "openapi": "3.1.0",

@@ -11,6 +11,8 @@ from schemas.events import encode, event, new_id
 from schemas.topics import Topic
 
 SOURCE = "collector"
+_LATENCY_MS = 5_000
+"""What a slow network takes is no wrong clock."""
 
 
 class Record(NamedTuple):
@@ -53,6 +55,7 @@ def seal(told: Told, sender: Sender) -> Sealed:
     """
     if told.consent is None and sender.opted_out:
         told.consent = "denied"  # Global Privacy Control, unless this very page was told otherwise
+    told.tracked_at = _by_our_clock(told, sender.received)
     scrubber = Scrubber(sender.secret, sender.country)
     texts = personal_texts(told.identity)
     if texts:
@@ -77,6 +80,14 @@ def seal(told: Told, sender: Sender) -> Sealed:
     )
     key = topics.PIXEL_EVENTS.key(sender.store, data.get("session") or id)
     return Sealed(id, identity, Record(topics.PIXEL_EVENTS.name, key, encode(envelope), event=True))
+
+
+def _by_our_clock(told: Told, received: int) -> int | None:
+    """Return when it happened by our clock: what the sender's clock is wrong by shows in its time of sending."""
+    if told.tracked_at is None or told.sent_at is None or abs(received - told.sent_at) < _LATENCY_MS:
+        return told.tracked_at
+    corrected = told.tracked_at + received - told.sent_at
+    return corrected if 0 < corrected <= received else told.tracked_at
 
 
 def _bare(told: Told, sender: Sender, id: str) -> dict[str, Any]:  # noqa: A002  CloudEvents' own word

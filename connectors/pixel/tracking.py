@@ -5,6 +5,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any, Final
 
+from connectors.pixel import firstparty
 from connectors.pixel.admission import Admitted
 from connectors.pixel.answers import RECEIVED, Answer, answer, other, problem, refusal
 from connectors.pixel.intake import Intake
@@ -44,9 +45,16 @@ class Tracking:
         return await self._one(request, "identification")
 
     async def session(self, request: Request) -> Answer:
-        """`POST /v1/track/sessions`: clients up to 1.8.2 and the iOS SDK ask for a session (A3.5)."""
+        """`POST /v1/track/sessions`: clients up to 1.8.2 and the iOS SDK ask for a session (A3.5).
+
+        With `?cookie=1` a page of the collector's own site has it kept as the shop's cookie (firstparty.py).
+        """
         self._intake.admit(request)
-        return answer(200, {"status": "received", "id": str(uuid.uuid4())})
+        known = firstparty.session_of(request.query.get("session", ""), request.headers.get(b"cookie", b""))
+        session = known or str(uuid.uuid4())
+        document = {"status": "received", "id": session}
+        headers = firstparty.cookie_headers(session, request.headers) if "cookie" in request.query else ()
+        return answer(200, document, *headers)
 
     async def business(self, request: Request) -> Answer:
         """`GET /v1/public/businesses/{id}`: what `initialize` waits for (A3.3)."""

@@ -22,12 +22,14 @@ Body = Mapping[str, Any]
 _FIELDS: Final = frozenset((
     "session", "user_parameters", "user", "action", "amount", "currency", "tracked_at", "object", "object_type", "url",
     "page", "utm_params", "headers", "event_id", "consent", "kind", "business", "at",
+    "sent_at",
 ))  # fmt: skip
 _IDENTITY_FIELDS: Final = {
     "user_id": "customer", "email": "email", "phone": "phone", "name": "name", "first_name": "first_name",
     "firstName": "first_name", "last_name": "last_name", "lastName": "last_name", "document": "document",
     "source": "source",
 }  # fmt: skip
+_NOT_PERSONAL: Final = frozenset(("session", "event_id", "consent", "kind", "tracked_at", "sent_at", "business"))
 _ORDER_KEYS: Final = ("reference", "order", "order_id", "orderId", "order_group", "orderGroup")
 _ORDER_FORM_KEYS: Final = ("order_form", "order_form_id", "orderFormId", "orderForm")
 _NOTHING: Final = frozenset(("", "undefined", "null", "None"))
@@ -67,6 +69,7 @@ class Told:
     order: str | None = None
     order_form: str | None = None
     tracked_at: int | None = None
+    sent_at: int | None = None
     app: bool = False
     consent: Literal["granted", "denied"] | None = None
 
@@ -97,6 +100,7 @@ def read_event(body: Body, given_id: str | None = None) -> Told:
         object_type=text(body.get("object_type")),
         parameters={key: value for key, value in body.items() if key not in _FIELDS},
         tracked_at=instant(body.get("tracked_at")),
+        sent_at=_sent_at(body),
         app="app_parameters" in body,
         consent=consent(body.get("consent")),
     )
@@ -124,19 +128,21 @@ def read_acknowledgement(body: Body, given_id: str | None = None) -> Told:
         page=_page(body),
         utm=_utm(body.get("utm_params")),
         tracked_at=at,
+        sent_at=_sent_at(body),
         consent=consent(body.get("consent")),
     )
 
 
 def read_identification(body: Body, given_id: str | None = None) -> Told:
     """Return what an identify call tells (A3.4); every field may be absent, `user_id` may be an e-mail."""
-    personal = {key: value for key, value in body.items() if key not in {"session", "event_id", "consent", "kind"}}
+    personal = {key: value for key, value in body.items() if key not in _NOT_PERSONAL}
     return Told(
         kind="identification",
         given_id=given_id or text(body.get("event_id")),
         session=session(body.get("session")),
         identity=_identity(personal, customer=body.get("user_id")),
         tracked_at=instant(body.get("tracked_at")),
+        sent_at=_sent_at(body),
         consent=consent(body.get("consent")),
     )
 
@@ -181,6 +187,15 @@ def instant(value: Any) -> int | None:
     if not 0 < seconds <= _LAST_SECOND:
         raise _unreadable()
     return round(seconds * 1000)
+
+
+def _sent_at(body: Body) -> int | None:
+    """Return when it was sent by the sender's own clock: pixel.js tells it, so that the clock shows (records.py)."""
+    if "sent_at" not in body:
+        return None
+    with suppress(WireError):
+        return instant(body["sent_at"])
+    return None
 
 
 def _iso(value: str) -> int:

@@ -1,7 +1,9 @@
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.pixel.records import Sender, seal
 from connectors.pixel.wire import (
     Told,
     WireError,
@@ -11,6 +13,7 @@ from connectors.pixel.wire import (
     read_event,
     read_identification,
 )
+from schemas.clock import to_ms, to_text
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -236,3 +239,34 @@ class TestInstant:
 def test_consent_is_read_in_every_usual_form(value, choice):
     """One purpose denied is a denial: we cannot know which purpose we are."""
     assert consent(value) == choice
+
+
+class TestClock:
+    """A sender's wrong clock shows in its own time of sending."""
+
+    @pytest.mark.parametrize(
+        ("ahead", "sent", "tracked", "at"),
+        [
+            (0, 0, -60_000, -60_000),
+            (7_200_000, 0, -60_000, -60_000),
+            (-7_200_000, 0, -60_000, -60_000),
+            (3_000, 0, -60_000, -57_000),
+            (7_200_000, None, -60_000, 7_140_000),
+        ],
+    )
+    def test_is_corrected_where_it_is_told(self, ahead, sent, tracked, at):
+        """By our clock it happened a minute ago, whatever the browser's says; a slow network is no wrong clock."""
+        now = 1_800_000_000_000
+        body = {"action": "x", "tracked_at": (now + tracked + ahead) / 1000}
+        if sent is not None:
+            body["sent_at"] = to_text(now + ahead)
+        sealed = seal(read_event(body), Sender("acme", b"s", "BR", "none", now))
+
+        assert to_ms(orjson.loads(sealed.event.value)["data"]["tracked_at"]) == now + at
+
+    def test_is_no_part_of_the_event(self):
+        """Neither of its parameters nor of a person's values."""
+        told = read_identification({"user_id": "u", "sent_at": 1.0, "tracked_at": 2.0})
+
+        assert told.identity == {"customer": "u"}
+        assert read_event({"action": "x", "sent_at": "nonsense"}).parameters == {}

@@ -1,8 +1,8 @@
 // For checkout6-custom.js: pixel apps do not run in VTEX's checkout (contracts/vtex NOTES 6).
 
-import { Hellotext } from "./core.js";
 import { start } from "./start.js";
 
+const client = start(document.currentScript);
 const started = "hello_checkout_";
 
 const major = (cents) => (cents == null ? undefined : cents / 100);
@@ -18,13 +18,13 @@ const order = (form, currency) => ({
 });
 
 const changed = (form) => {
-  const client = form.clientProfileData || {};
+  const shopper = form.clientProfileData || {};
   const currency = (form.storePreferencesData || {}).currencyCode;
-  const { email, firstName, lastName, phone, document } = client;
-  if (email) Hellotext.identify(email, { email, firstName, lastName, phone, document, source: "vtex" });
+  const { email, firstName, lastName, phone, document } = shopper;
+  if (email) client.identify(email, { email, firstName, lastName, phone, document, source: "vtex" });
   if (!(form.items || []).length || sessionStorage.getItem(started + form.orderFormId)) return;
   sessionStorage.setItem(started + form.orderFormId, 1);
-  Hellotext.track("checkout.started", {
+  client.track("checkout.started", {
     event_id: "checkout.started/" + form.orderFormId,
     order_form: form.orderFormId,
     amount: major(form.value),
@@ -33,6 +33,5 @@ const changed = (form) => {
   });
 };
 
-start(document.currentScript);
 if (window.jQuery) window.jQuery(window).on("orderFormUpdated.vtex", (_, form) => form && changed(form));
 if (window.vtexjs && window.vtexjs.checkout && window.vtexjs.checkout.orderForm) changed(window.vtexjs.checkout.orderForm);

@@ -13,6 +13,7 @@ let busy = false;
 let queue = [];
 let consent;
 let required = false;
+let keeping = false;
 const waiting = new Map();
 const listeners = {};
 
@@ -84,6 +85,8 @@ const later = (delay) => {
   if (!timer) timer = setTimeout(flush, delay);
 };
 
+const body = (events) => JSON.stringify({ events: events.map(wire), sent_at: new Date().toISOString() });
+
 const wire = (event) => {
   const { queued_at, ...body } = event;
   if (!body.tracked_at && Date.now() - queued_at > LATE) body.tracked_at = new Date(queued_at).toISOString();
@@ -97,7 +100,7 @@ async function flush() {
   const sent = queue.slice(0, AT_ONCE);
   let delay = SOON;
   try {
-    const response = await post("/track/batch", JSON.stringify({ events: sent.map(wire) }));
+    const response = await post("/track/batch", body(sent));
     const data = await response.json();
     if (response.status === 429 || response.status >= 500) throw response;
     const results = data.results || [];
@@ -120,8 +123,8 @@ async function flush() {
 // sends them again under the same ids.
 const leave = () => {
   if (!queue.length || held() || !navigator.sendBeacon) return;
-  const body = JSON.stringify({ events: queue.slice(0, AT_ONCE).map(wire) });
-  navigator.sendBeacon(`${root}/track/batch?business=${business}`, new Blob([body], { type: "text/plain" }));
+  const blob = new Blob([body(queue.slice(0, AT_ONCE))], { type: "text/plain" });
+  navigator.sendBeacon(`${root}/track/batch?business=${business}`, blob);
   save();
 };
 
@@ -132,6 +135,15 @@ const enqueue = (event) => {
   if (!held()) save();
   later(SOON);
   return new Promise((resolve) => waiting.set(event.event_id, resolve));
+};
+
+// Browsers forget within a week what a script has stored; what a server of the shop's own site sets, they keep. So the
+// cookie is asked for once a visit, and not written over.
+const keep = (session) => {
+  if (!keeping || silent() || held() || sessionStorage.getItem("hello_kept") === session) return;
+  fetch(`${root}/track/sessions?business=${business}&cookie=1&session=${encodeURIComponent(session)}`, {
+    method: "POST", credentials: "include",
+  }).then((response) => response.ok && sessionStorage.setItem("hello_kept", session), () => {});
 };
 
 const digest = async (text) => {
@@ -145,6 +157,7 @@ export class Hellotext {
     business = id;
     root = (config.apiRoot || root || "").replace(/\/$/, "");
     required = !!config.requireConsent;
+    keeping = !!config.keepSession;
     consent = config.consent || readCookie("hello_consent") || (navigator.globalPrivacyControl ? "denied" : undefined);
     if (silent()) return;
     queue = readQueue().concat(queue);
@@ -159,9 +172,11 @@ export class Hellotext {
   }
 
   static setSession(session) {
-    if (readCookie("hello_session") !== session) dropCookie("hello_session_ack_at");
+    const known = readCookie("hello_session") === session;
+    if (!known) dropCookie("hello_session_ack_at");
     Hellotext.session = session;
-    cookie("hello_session", session);
+    if (!known || !keeping) cookie("hello_session", session);
+    keep(session);
     emit("session-set", session);
   }
 

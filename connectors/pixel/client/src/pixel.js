@@ -1,10 +1,12 @@
-import { Hellotext } from "./core.js";
 import { start } from "./start.js";
 import { listen } from "./vtex.js";
 
 const script = document.currentScript;
-start(script);
-if (!script || script.dataset.vtex !== "off") listen({
-  track: (action, params) => Hellotext.isInitialized && Hellotext.track(action, params),
-  identify: (id, options) => Hellotext.isInitialized && Hellotext.identify(id, options),
-});
+const client = start(script);
+if (!client.listens && (!script || script.dataset.vtex !== "off")) {
+  client.listens = true;
+  listen({
+    track: (action, params) => client.isInitialized && client.track(action, params),
+    identify: (id, options) => client.isInitialized && client.identify(id, options),
+  });
+}

@@ -2,10 +2,14 @@
 
 import { Hellotext } from "./core.js";
 
-export const start = (script, config = {}) => {
-  window.Hellotext = Hellotext;
-  if (!script || !script.dataset.business) return;
-  const { business, consent } = script.dataset;
+Hellotext.ours = true;
+
+// Returns the page's one client: a tag manager and a theme may both load us, and then each event would be told twice.
+export const start = (script) => {
+  const client = window.Hellotext && window.Hellotext.ours ? window.Hellotext : (window.Hellotext = Hellotext);
+  if (!script || !script.dataset.business || client.isInitialized) return client;
+  const { business, consent, session } = script.dataset;
   const apiRoot = script.src.replace(/\/[^/]*$/, "");
-  Hellotext.initialize(business, Object.assign({ apiRoot, requireConsent: consent === "required" }, config));
+  client.initialize(business, { apiRoot, requireConsent: consent === "required", keepSession: session === "collector" });
+  return client;
 };

@@ -9,11 +9,17 @@ export const readCookie = (name) => {
   return found ? found.slice(name.length + 1) : undefined;
 };
 
+// Shops of many merchants stand side by side under these (contracts/hellotext A4).
+const shared = /^(myvtex\.com|vtexcommercestable\.com\.br|myshopify\.com|wixsite\.com)$/;
+
 // The shortest domain that the browser accepts is the shop's own: public suffixes are refused.
 const domains = () => {
   const labels = location.hostname.split(".");
   const found = [];
-  for (let from = labels.length - 2; from >= 0; from--) found.push("; domain=" + labels.slice(from).join("."));
+  for (let from = labels.length - 2; from >= 0; from--) {
+    const domain = labels.slice(from).join(".");
+    if (!shared.test(domain)) found.push("; domain=" + domain);
+  }
   return found.concat("");
 };
 
