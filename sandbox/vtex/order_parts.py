@@ -33,7 +33,7 @@ def item_part(item: Mapping[str, Any], group: str, numbers: Random) -> Part:
             "total": price * quantity, "reason": None,
         },
         "taxCode": "", "parentItemIndex": None, "parentAssemblyBinding": None, "callCenterOperator": None,
-        "serialNumbers": None, "assemblies": [], "costPrice": None,
+        "serialNumbers": None, "assemblies": [], "costPrice": price // 2,
     } | {name: value for name, value in item.items() if name != "sku"}  # fmt: skip
 
 
@@ -99,7 +99,9 @@ def logistics_part(country: str) -> Part:
         "deliveryWindow": None, "deliveryCompany": "Correios", "shippingEstimate": "4bd",
         "shippingEstimateDate": "2026-03-09T10:13:40.1020453+00:00", "slas": [], "shipsTo": [country],
         "deliveryIds": [], "deliveryChannels": [{"id": "delivery", "stockBalance": 0}], "deliveryChannel": "delivery",
-        "pickupStoreInfo": None, "addressId": "casa", "versionId": None, "entityId": None, "polygonName": "",
+        "pickupStoreInfo": {
+            "additionalInfo": None, "address": None, "dockId": None, "friendlyName": None, "isPickupStore": False,
+        }, "addressId": "casa", "versionId": None, "entityId": None, "polygonName": "",
         "pickupPointId": None, "transitTime": "3d",
     }  # fmt: skip
 
