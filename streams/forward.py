@@ -149,7 +149,7 @@ class _Step:
         del self._waiting[key]
         store, _, event = key.partition("/")
         if waiting["data"].get("kind") == "identification":
-            log.info("an identification is not passed on: its values never came", store=store, event=event)
+            log.info("an identification is not passed on: its values never came", store=store, event_id=event)
         else:
             self._pass_on(store, event, waiting["data"], None)
 
