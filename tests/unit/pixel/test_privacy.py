@@ -113,7 +113,9 @@ class TestSeal:
             body["object"] = email
         if "encoded" in places:
             body["link"] = f"https://x/?u={email.replace('@', '%40')}"
-        assume(first not in "order.placed hellotext https shop session undefined")
+        strangers = {**body, "user_parameters": {"email": "x@y.example"}, "page": {"url": "https://shop/", "path": "/"}}
+        # A name that is one of our own words ("parame") stands in every event.
+        assume(first != "undefined" and first not in seal(read_event(strangers), sender()).event.value.decode())
 
         sealed = seal(read_event(body), sender())
 
