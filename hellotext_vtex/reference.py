@@ -79,7 +79,7 @@ def _described(command: Any) -> list[str]:
 
 def _signature(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return parameter.name.upper()
+        return str(parameter.name).upper()
     return "/".join([*parameter.opts, *parameter.secondary_opts])
 
 

@@ -18,6 +18,8 @@ from connectors.pixel.settings import CollectorSettings
 from connectors.vtex.settings import PollerSettings
 from streams.engine.settings import EffectSettings, EngineSettings
 
+_INSTANCE = r"^[A-Za-z0-9._-]{1,100}$"
+
 
 class SettingsError(Exception):
     """A setting cannot be used; the message names it and says what it takes."""
@@ -60,7 +62,9 @@ class Settings(BaseSettings):
     console_locale: str = Field(default="en", description="Of numbers and dates, such as pt_BR.")
     console_hosts: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="Public names, by commas.")
 
-    worker_instance: str = Field(default="worker-0", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="Unique, stable.")
+    worker_instance: str | None = Field(
+        default=None, pattern=_INSTANCE, description="Unique and stable; by default the first free one of this machine."
+    )
     worker_web_host: str = "127.0.0.1"
     worker_web_port: int | None = Field(
         default=None, ge=1, le=65535, description="Health and metrics; none by default."
@@ -69,6 +73,9 @@ class Settings(BaseSettings):
     worker_standby: int = Field(default=0, ge=0, le=5, description="Workers that keep a copy of each table.")
     effects_rate: float = Field(default=20.0, gt=0, description="Calls a second to one destination of one store.")
 
+    poller_instance: str | None = Field(
+        default=None, pattern=_INSTANCE, description="Unique and stable; by default the first free one of this machine."
+    )
     poller_interval: float = Field(default=5.0, gt=0, description="Seconds between two looks at a store's customers.")
 
     sandbox_host: str = "127.0.0.1"
@@ -113,15 +120,15 @@ class Settings(BaseSettings):
             hosts=self.console_hosts, password=self.console_password, locale=self.console_locale,
         )  # fmt: skip
 
-    def poller(self) -> PollerSettings:
-        """Return the poller's settings."""
-        return PollerSettings(interval=self.poller_interval)
+    def poller(self, instance: str) -> PollerSettings:
+        """Return the settings of a poller of that name."""
+        return PollerSettings(interval=self.poller_interval, instance=instance)
 
-    def worker(self) -> EngineSettings:
-        """Return the worker's settings."""
+    def worker(self, instance: str) -> EngineSettings:
+        """Return the settings of a worker of that name."""
         return EngineSettings(
-            instance=self.worker_instance, wait_ms=self.worker_wait_ms, standby_replicas=self.worker_standby,
-            state_folder=self.state_folder / "tables" / self.worker_instance, web_host=self.worker_web_host,
+            instance=instance, wait_ms=self.worker_wait_ms, standby_replicas=self.worker_standby,
+            state_folder=self.state_folder / "tables" / instance, web_host=self.worker_web_host,
             web_port=self.worker_web_port, effects=EffectSettings(rate=self.effects_rate),
         )  # fmt: skip
 
@@ -146,7 +153,7 @@ def read_settings(**overrides: object) -> Settings:
         if listed is not None and name not in given:
             given[name] = tuple(part.strip() for part in listed.split(",") if part.strip())
     try:
-        return Settings(**given)  # type: ignore[arg-type]  pydantic checks them
+        return Settings.model_validate(given)
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
         raise SettingsError(f"{told}. Correct it in the environment or in .env.") from None

@@ -68,10 +68,12 @@ class Supervisor:
             CommandError: it ended before it was ready, or took too long.
         """
         self._logs.mkdir(parents=True, exist_ok=True)
-        ready = self._ready[name] = asyncio.get_running_loop().create_future()
+        ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._ready[name] = ready
         minder = asyncio.create_task(self._mind(name, arguments, environment), name=f"mind {name}")
         self._minders[name] = minder
-        done, _ = await asyncio.wait({ready, minder}, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {ready, minder}
+        done, _ = await asyncio.wait(either, timeout=READY_S, return_when=asyncio.FIRST_COMPLETED)
         if ready in done:
             return ready.result()
         if minder in done:

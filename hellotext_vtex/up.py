@@ -96,7 +96,7 @@ async def _start(house: House, wish: Wish) -> None:
         starts[name] = supervisor.start(name, "collector", "--json")
     for number in range(wish.workers):
         name = f"worker-{number}"
-        starts[name] = supervisor.start(name, "worker", "--json", WORKER_INSTANCE=name, WORKER_WEB_PORT=_web(number))
+        starts[name] = supervisor.start(name, "worker", "--json", WORKER_WEB_PORT=_web(number))
     told = await asyncio.gather(*starts.values())
     house.urls = {name: facts["url"] for name, facts in zip(starts, told, strict=True) if "url" in facts}
 

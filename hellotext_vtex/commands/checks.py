@@ -4,10 +4,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from connectors.kafka.audit import AuditReport, audit
 from rich.console import Console
 from rich.table import Table
 
+from connectors.kafka.audit import AuditReport, audit
 from hellotext_vtex.doctor import examine
 from hellotext_vtex.foreground import execute, print_json
 from hellotext_vtex.provisioned import ensure_topics

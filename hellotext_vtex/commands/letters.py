@@ -1,8 +1,19 @@
 """`dead-letters`: what could not be processed; look at it, and send it again."""
 
+from base64 import b64decode
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from connectors.kafka.dead_letters import Letter, Redriven, list_letters, redrive, show
+from hellotext_vtex.foreground import CommandError, execute, fail, print_json
+from hellotext_vtex.provisioned import ensure_topics
+from hellotext_vtex.settings import Settings
+from hellotext_vtex.started import connected
+from schemas.fates import DeadLetter
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StoreOption = Annotated[str | None, typer.Option("--store", help="Of this store only.")]
@@ -11,3 +22,96 @@ StepOption = Annotated[str | None, typer.Option("--step", help="Given up by this
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    group = typer.Typer(help="What could not be processed, kept with its original bytes.", no_args_is_help=True)
+    for command, name in ((list_all, "list"), (show_one, "show"), (send_again, "redrive")):
+        group.command(name)(command)
+    app.add_typer(group, name="dead-letters", rich_help_panel="Operations")
+
+
+def list_all(store: StoreOption = None, step: StepOption = None, json: Json = False) -> None:
+    """List the dead letters that wait.
+
+    Example: hellotext-vtex dead-letters list --store acme
+    """
+    settings = connected(quiet=True)
+    letters = execute(lambda: _list(settings, store, step))
+    if json:
+        print_json([asdict(letter) for letter in letters])
+        return
+    if not letters:
+        print("No dead letters.")
+        return
+    table = Table("at", "store", "step", "reason", "letter", "can be redriven")
+    for letter in letters:
+        table.add_row(letter.at, letter.store, letter.step, letter.reason, letter.letter, letter.obstacle or "yes")
+    Console().print(table)
+
+
+def show_one(
+    letter: Annotated[str, typer.Argument(help="Its id, as `list` shows it.", show_default=False)],
+    store: StoreOption = None,
+    json: Json = False,
+) -> None:
+    """Show a dead letter with its original. It may hold personal values: mind who looks over your shoulder.
+
+    Example: hellotext-vtex dead-letters show tracking/pixel.events/2/1234
+    """
+    settings = connected(quiet=True)
+    row = execute(lambda: _show(settings, letter, store))
+    if json:
+        print_json(row.model_dump(mode="json"))
+        return
+    for name, value in row.model_dump(mode="json", exclude={"key", "value"}).items():
+        if value is not None:
+            print(f"{name:10} {value}")
+    for name, value in (("key", row.key), ("value", row.value)):
+        if value is not None:
+            print(f"{name:10} {b64decode(value).decode('utf-8', 'replace')}")
+
+
+def send_again(
+    letter: Annotated[list[str] | None, typer.Argument(help="Ids; all that match by default.")] = None,
+    store: StoreOption = None,
+    step: StepOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent again.")] = False,
+    json: Json = False,
+) -> None:
+    """Put originals back into their topics, and remove their letters; each once, however often it is asked.
+
+    Example: hellotext-vtex dead-letters redrive --store acme --step tracking --dry-run
+    """
+    settings = connected(quiet=True)
+    wanted = set(letter or ())
+    results = execute(lambda: _redrive(settings, wanted, store, step, dry_run=dry_run))
+    if json:
+        print_json([
+            {"store": one.letter.store, "letter": one.letter.letter, "outcome": one.outcome, "reason": one.reason}
+            for one in results
+        ])  # fmt: skip
+    else:
+        for one in results:
+            print(f"{one.outcome:10} {one.letter.store} {one.letter.letter} {one.reason or ''}".rstrip())
+        print(f"{sum(one.outcome in {'redriven', 'possible'} for one in results)} of {len(results)} "
+              f"{'would be' if dry_run else 'are'} sent again.")  # fmt: skip
+    missing = wanted - {one.letter.letter for one in results}
+    if missing:
+        fail(f"there is no letter {', '.join(sorted(missing))}: hellotext-vtex dead-letters list")
+
+
+async def _list(settings: Settings, store: str | None, step: str | None) -> list[Letter]:
+    return await list_letters(await ensure_topics(settings), store, step)
+
+
+async def _show(settings: Settings, letter: str, store: str | None) -> DeadLetter:
+    row = await show(await ensure_topics(settings), letter, store)
+    if row is None:
+        raise CommandError(f"there is no letter {letter!r} (any more): hellotext-vtex dead-letters list")
+    return row
+
+
+async def _redrive(
+    settings: Settings, wanted: set[str], store: str | None, step: str | None, *, dry_run: bool
+) -> list[Redriven]:
+    connection = await ensure_topics(settings)
+    letters = [one for one in await list_letters(connection, store, step) if not wanted or one.letter in wanted]
+    return await redrive(connection, letters, dry_run=dry_run)

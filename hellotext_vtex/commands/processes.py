@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -64,7 +65,7 @@ def poller(json: Json = False) -> None:
     Example: KAFKA_BOOTSTRAP_SERVERS=broker:9092 hellotext-vtex poller
     """
     from connectors.vtex.serve import run_poller
-
+    from hellotext_vtex.instance import claim
     from hellotext_vtex.keys import open_box
     from hellotext_vtex.provisioned import ensure_topics
 
@@ -72,10 +73,9 @@ def poller(json: Json = False) -> None:
 
     async def main(stop: asyncio.Event) -> None:
         connection = await ensure_topics(settings)
-        await run_poller(
-            connection, open_box(settings), settings.poller(), ready=lambda: tell_ready("poller", as_json=json),
-            stop=stop,
-        )  # fmt: skip
+        name = settings.poller_instance or claim("poller", settings.state_folder)
+        ready = partial(tell_ready, "poller", as_json=json, instance=name)
+        await run_poller(connection, open_box(settings), settings.poller(name), ready=ready, stop=stop)
 
     serve(main)
 
@@ -111,6 +111,7 @@ def worker(json: Json = False) -> None:
 
     Example: WORKER_INSTANCE=worker-1 WORKER_WEB_PORT=6066 hellotext-vtex worker
     """
+    from hellotext_vtex.instance import claim
     from hellotext_vtex.keys import open_box
     from hellotext_vtex.provisioned import ensure_topics
     from streams.pipeline import run_worker
@@ -119,10 +120,9 @@ def worker(json: Json = False) -> None:
 
     async def main(stop: asyncio.Event) -> int:
         connection = await ensure_topics(settings)
-        return await run_worker(
-            connection, open_box(settings), settings.worker(),
-            ready=lambda: tell_ready("worker", as_json=json, instance=settings.worker_instance), stop=stop,
-        )  # fmt: skip
+        name = settings.worker_instance or claim("worker", settings.state_folder)
+        ready = partial(tell_ready, "worker", as_json=json, instance=name)
+        return await run_worker(connection, open_box(settings), settings.worker(name), ready=ready, stop=stop)
 
     serve(main)
 

@@ -1,0 +1,47 @@
+"""A stable, unique name for a process: the lowest number of its kind that nobody on this machine holds.
+
+Kafka's static membership wants a name that stays over a restart, and that no two processes share. The number is held by
+a lock on a file, which the kernel frees however the process dies: a worker that is restarted gets its name back.
+"""
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+from hellotext_vtex.settings import SettingsError
+
+MOST: Final = 1000
+_held: list[int] = []
+"""File descriptors that stay open, and so locked, as long as this process lives."""
+
+
+def claim(kind: str, state_folder: Path) -> str:
+    """Return a name such as `worker-myhost-0`, held until this process ends.
+
+    Args:
+        kind: `worker` or `poller`.
+        state_folder: shared by the processes of one installation on one machine.
+
+    Raises:
+        SettingsError: the state folder cannot hold the lock.
+    """
+    folder = state_folder / "instances"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for number in range(MOST):
+            handle = os.open(folder / f"{kind}-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+            else:
+                _held.append(handle)
+                return f"{kind}-{socket.gethostname()}-{number}"
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written ({error.strerror}): give a STATE_FOLDER that can, or name the process in "
+            f"{kind.upper()}_INSTANCE"
+        ) from error
+    raise SettingsError(f"{MOST} processes of kind {kind} hold a name in {folder}")
