@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
@@ -108,6 +109,11 @@ class Admin:
             if time.monotonic() > until:
                 raise BrokerUnreachable(f"waited {HEARD_TIMEOUT_S:g} s in vain until {what}: is a broker down?")
             await asyncio.sleep(HEARD_POLL_S)
+
+    async def committed(self, group: str) -> dict[TopicPartition, int]:
+        """Return the offsets that a consumer group has committed; those of a transaction once it is complete."""
+        found = await self._client.list_consumer_group_offsets(group)
+        return {place: told.offset for place, told in found.items() if told.offset >= 0}
 
     async def delete(self, names: Iterable[str]) -> None:
         """Delete topics."""

@@ -11,6 +11,7 @@ KafkaSetupError
 ├── TopicMissing         provision the topics, or correct the prefix
 ├── DockerUnavailable    start Docker, install testcontainers, or do without
 ├── ProvisioningRefused  a topic stands otherwise than the catalogue wants, and only a person may decide
+├── RedriveInterrupted   list the dead letters again, and redrive what is left
 └── WrongKey             give the SECRETS_KEY with which the secret was sealed
 """
 
@@ -53,6 +54,10 @@ class DockerUnavailable(KafkaSetupError):
 
 class ProvisioningRefused(KafkaSetupError):
     """Existing topics differ from the catalogue in what must not be changed silently."""
+
+
+class RedriveInterrupted(KafkaSetupError):
+    """Another redrive of dead letters took over."""
 
 
 class WrongKey(KafkaSetupError):
