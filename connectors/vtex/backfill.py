@@ -113,7 +113,7 @@ class Backfill:
         except ScrollLost as error:
             self._lost(error)
             return
-        if read < max(claimed, 0 if read else count) and self._short < SHORT:
+        if read < (claimed or count) and self._short < SHORT:
             self._short += 1
             self._lost(Unreliable(f"a scroll of {self._entity} ended after {read} of {claimed or count} documents"))
             return

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_random_exponential
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.errors import (
@@ -111,9 +111,7 @@ class VtexClient:
             "X-VTEX-API-AppKey": access.app_key, "X-VTEX-API-AppToken": token,
             "Accept": "application/json", "Content-Type": "application/json",
         }  # fmt: skip
-        self._wait = wait_exponential_jitter(
-            initial=settings.backoff, max=settings.backoff_limit, jitter=settings.backoff
-        )
+        self._wait = wait_random_exponential(multiplier=settings.backoff, max=settings.backoff_limit)
 
     async def __aenter__(self) -> Self:
         return self

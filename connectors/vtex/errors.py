@@ -17,6 +17,8 @@ VtexError
 └── ContractChanged         an answer nobody documented
 """
 
+import traceback
+from pathlib import Path
 from typing import Final
 
 RESOURCES: Final = {
@@ -91,6 +93,12 @@ class Unreliable(VtexError):
 
 class ContractChanged(VtexError):
     """An answer has a shape nobody documented."""
+
+
+def place_of(error: BaseException) -> str:
+    """Return where an unexpected error came from, innermost first; a traceback could show a secret or a person."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return " < ".join(f"{frame.name} ({Path(frame.filename).name}:{frame.lineno})" for frame in reversed(frames))
 
 
 def key_refused(account: str) -> KeyRefused:

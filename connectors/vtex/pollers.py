@@ -10,6 +10,7 @@ from typing import Final, Self
 import structlog
 
 from connectors.kafka.stores import StoreDirectory
+from connectors.vtex.errors import place_of
 from connectors.vtex.gate import Gates
 from connectors.vtex.hints import Inbox
 from connectors.vtex.store import StorePoller, Surroundings
@@ -108,17 +109,23 @@ class Pollers:
         inbox = self._inboxes.setdefault(store.store, Inbox())
         gate = self._gates.enter(store, self._directory.all())
         poller = StorePoller(store, gate, inbox, self._around)
-        self._running[store.store] = _Running(store, asyncio.create_task(poller.run(), name=store.store))
+        task = asyncio.create_task(poller.run(), name=store.store)
+        task.add_done_callback(_tell)
+        self._running[store.store] = _Running(store, task)
 
     async def _stop(self, names: list[str]) -> None:
         for name in names:
             self._running[name].task.cancel()
         await asyncio.gather(*(self._running[name].task for name in names), return_exceptions=True)
         for name in names:
-            running = self._running.pop(name)
-            self._gates.leave(running.store)
-            if not running.task.cancelled() and (failure := running.task.exception()) is not None:
-                log.error("a store's poller failed", store=name, error=repr(type(failure)))
+            self._gates.leave(self._running.pop(name).store)
+
+
+def _tell(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (failure := task.exception()) is not None:
+        log.error(
+            "a store's poller failed", store=task.get_name(), error=type(failure).__name__, place=place_of(failure)
+        )
 
 
 def _read(store: StoreConnection) -> tuple[VtexAccess, str]:

@@ -1,4 +1,4 @@
-"""What was emitted of a store lately: bounded, and only a saving; losing it costs readings and duplicates, not truth."""
+"""What was emitted of a store lately: bounded, and only a saving. Losing it costs readings, never truth."""
 
 from collections import OrderedDict
 from collections.abc import Iterator

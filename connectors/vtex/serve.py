@@ -1,7 +1,7 @@
 """One poller process: joins the group, reads the stores of its partitions, hands hints to them; until it is stopped.
 
-The group is on the topic `stores`: who has a partition reads the stores in it. A store added, paused, changed or removed
-takes effect when its row arrives. Hints are partitioned the same way, and assigned with it (range assignor).
+The group is on the topic `stores`: who has a partition reads its stores. One added, paused, changed or removed takes
+effect when its row arrives. Hints are partitioned the same way, and assigned with it (range assignor).
 """
 
 import asyncio

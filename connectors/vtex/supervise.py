@@ -8,7 +8,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.errors import KafkaSetupError
-from connectors.vtex.errors import Refused, VtexError
+from connectors.vtex.errors import Refused, VtexError, place_of
 from connectors.vtex.journal import Fenced, JournalBroken
 from connectors.vtex.source import Source
 
@@ -33,11 +33,12 @@ async def supervise(source: Source, name: str, look: Look) -> None:
             wait = await look()
         except (Fenced, JournalBroken):
             raise
-        except Exception as error:  # whatever it is must not stop the other readers
+        except Exception as error:  # noqa: BLE001  whatever it is must not stop the other readers
             failures += 1
             wait = _after(source, error, failures)
             if not isinstance(error, VtexError | KafkaError | KafkaSetupError):
-                log.exception("a reader failed", store=source.name, reader=name)
+                kind = type(error).__name__
+                log.error("a reader failed", store=source.name, reader=name, error=kind, place=place_of(error))  # noqa: TRY400
             await _tell(source, name, _message(error))
         else:
             failures = 0

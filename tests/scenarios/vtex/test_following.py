@@ -1,0 +1,49 @@
+"""A connected store's customers and orders reach `vtex.changes`, and stay as the shop has them."""
+
+import time
+
+import pytest
+
+from sandbox.vtex.serve import serving
+from sandbox.vtex.shop import Shop
+from tests.scenarios.vtex.shops import connect, connected, cursors, events, fill, latest, polling, truth, until
+
+pytestmark = pytest.mark.broker
+
+
+async def test_a_freshly_connected_store_is_read_and_followed(kafka):
+    """Some hundred customers are there within seconds; then each change, new customer and order follows."""
+    shop = Shop("acme")
+    ids = fill(shop, 300)
+    async with serving({"acme": shop}) as url:
+        store = connected(shop, url)
+        await connect(kafka, store)
+        began = time.monotonic()
+        async with polling(kafka):
+            await until(lambda: _is(kafka, "acme", truth(shop, store)))
+            assert time.monotonic() - began < 5
+            shop.put_customer({"id": ids[3], "homePhone": "+5511911111111"})
+            [new] = fill(shop, 1, first=1000)
+            shop.put_address({"userId": new, "addressName": "home", "city": "Recife", "country": "BRA"})
+            order = shop.place_order({"customer": new, "items": [{"sku": "1", "price": 4200, "quantity": 1}]})
+            await until(lambda: _is(kafka, "acme", truth(shop, store)))
+            await until(lambda: _has(kafka, "vtex.order.changed", order))
+            await until(lambda: _address(kafka, new, "Recife"))
+        where = await cursors(kafka, "acme")
+    assert where["customers.backfill"]["finished"]
+    assert where["customers.backfill"]["done"] == 300
+
+
+async def _is(kafka, store, wanted):
+    return await latest(kafka, store) == wanted
+
+
+async def _has(kafka, kind, subject):
+    return any(event["type"] == kind and event["subject"] == subject for event in await events(kafka))
+
+
+async def _address(kafka, customer, city):
+    return any(
+        event["subject"] == customer and (event["data"].get("address") or {}).get("city") == city
+        for event in await events(kafka)
+    )
