@@ -89,9 +89,9 @@ class _Numbered:
         """Return what a document's fields are drawn from."""
         return _mixed(number ^ self.salt)
 
-    def id(self, number: int) -> str:
+    def id(self, number: int, bits: int | None = None) -> str:
         """Return an id that looks like any other."""
-        bits = self.bits(number)
+        bits = self.bits(number) if bits is None else bits
         return f"{number:08x}-{bits & 0xFFFF:04x}-11f0-{self.kind}{bits >> 16 & 0xFFF:03x}-{bits >> 16:012x}"
 
     def number(self, key: str) -> int | None:
@@ -102,15 +102,16 @@ class _Numbered:
             return None
         return number if number < self.times.count and self.id(number) == key else None
 
-    def internal(self, number: int, acronym: str) -> Document:
+    def internal(self, number: int, bits: int, acronym: str) -> Document:
         """Return the fields that every document has."""
         created, updated = self.created(number), self.updated(number)
         changed = None if updated is None else iso(updated)
         made, by = iso(created), "c83ea7ed-f875-4a10-b0a0-98d96aedab06"
         return {
-            "id": self.id(number), "accountId": self.account_id, "accountName": self.account, "dataEntityId": acronym,
-            "createdBy": by, "createdIn": made, "updatedBy": changed and by, "updatedIn": changed,
-            "lastInteractionBy": by, "lastInteractionIn": changed or made, "followers": [], "tags": [],
+            "id": self.id(number, bits), "accountId": self.account_id, "accountName": self.account,
+            "dataEntityId": acronym, "createdBy": by, "createdIn": made, "updatedBy": changed and by,
+            "updatedIn": changed, "lastInteractionBy": by, "lastInteractionIn": changed or made,
+            "followers": [], "tags": [],
         }  # fmt: skip
 
 
@@ -122,14 +123,15 @@ class Customers(_Numbered):
         """Return the document as search sees it."""
         return GeneratedRow(self, number)
 
-    def user_id(self, number: int) -> str:
+    def user_id(self, number: int, bits: int | None = None) -> str:
         """Return `userId`, which is another than the id."""
-        bits = self.bits(number)
+        bits = self.bits(number) if bits is None else bits
         return f"{number:08x}-{bits >> 48:04x}-4000-8000-{bits & 0xFFFFFFFFFFFF:012x}"
 
-    def email(self, number: int) -> str:
+    def email(self, number: int, bits: int | None = None) -> str:
         """Return the address."""
-        return f"{_PLAIN[self.bits(number) % len(_PLAIN)]}.{number}@{self.account}.example"
+        bits = self.bits(number) if bits is None else bits
+        return f"{_PLAIN[bits % len(_PLAIN)]}.{number}@{self.account}.example"
 
     def lookup(self, field: str, text: str) -> int | None:
         """Return the number whose id, userId or e-mail this is."""
@@ -149,7 +151,8 @@ class Customers(_Numbered):
         phone = _phone(number, bits)
         at_home = bits & 3 != 0
         return {
-            **_CUSTOMER, **self.internal(number, "CL"), "userId": self.user_id(number), "email": self.email(number),
+            **_CUSTOMER, **self.internal(number, bits, "CL"), "userId": self.user_id(number, bits),
+            "email": self.email(number, bits),
             "firstName": _FIRST[bits % len(_FIRST)], "lastName": _LAST[(bits >> 8) % len(_LAST)],
             "homePhone": phone if at_home else None, "phone": None if at_home else phone,
             "documentType": "cpf", "document": f"{bits % 10**11:011}", "isCorporate": False,
@@ -189,9 +192,10 @@ class Addresses(_Numbered):
         bits = self.bits(number)
         city, state = _CITIES[bits % len(_CITIES)]
         return {
-            **_ADDRESS, **self.internal(number, "AD"), "userId": self.owners.id(number), "addressName": f"casa{number}",
-            "addressType": "residential", "country": "BRA", "city": city, "state": state, "street": "Rua das Flores",
-            "number": str(1 + bits % 2000), "postalCode": f"{bits % 10**8:08}", "neighborhood": "Centro",
+            **_ADDRESS, **self.internal(number, bits, "AD"), "userId": self.owners.id(number),
+            "addressName": f"casa{number}", "addressType": "residential", "country": "BRA", "city": city,
+            "state": state, "street": "Rua das Flores", "number": str(1 + bits % 2000), "postalCode": f"{bits % 10**8:08}",
+            "neighborhood": "Centro",
             "receiverName": _FIRST[bits % len(_FIRST)],
         }  # fmt: skip
 

@@ -14,6 +14,7 @@ RETENTION: Final = (345_600, 1_209_600)
 """Least and greatest retention, seconds."""
 VISIBILITY: Final = (0, 43_200)
 TRIES: Final = 100
+_MIXED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,7 @@ class Feed:
         """Return up to ten visible events, each with a new handle; they come back unless committed in time."""
         self._land(now)
         if mixed:
-            shuffled = list(self._ready)
-            self.numbers.shuffle(shuffled)
-            self._ready = deque(shuffled)
+            self._mix()
         lot = [self._ready.popleft() for _ in range(min(most, LOT, len(self._ready)))]
         for message in lot:
             self._handles.pop(message.handle, None)
@@ -91,6 +90,12 @@ class Feed:
             self._number += 1
             heapq.heappush(self._flying, (now + self.visibility * SECOND, self._number, message))
         return lot
+
+    def _mix(self) -> None:
+        """Shuffle what comes next; further behind, events are in disorder once they get here."""
+        front = [self._ready.popleft() for _ in range(min(_MIXED, len(self._ready)))]
+        self.numbers.shuffle(front)
+        self._ready.extendleft(reversed(front))
 
     def commit(self, handle: str) -> bool:
         """Remove an event for good; whether the handle was still good."""

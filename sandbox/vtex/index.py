@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, ClassVar
 
 from sandbox.vtex.generated import Generated
-from sandbox.vtex.rows import Kept, Row
+from sandbox.vtex.rows import Document, Kept, Row
 from sandbox.vtex.timeline import Timeline
 from sandbox.vtex.where import And, Condition, Equal, Or, Range
 
@@ -87,6 +87,10 @@ class Index:
     def row(self, hit: Hit) -> Row:
         """Return the document of a hit."""
         return self.generated.row(hit) if isinstance(hit, int) else hit
+
+    def document(self, hit: Hit) -> Document:
+        """Return the fields of a hit."""
+        return self.generated.document(hit) if isinstance(hit, int) else hit.document
 
     def __len__(self) -> int:
         return len(self.generated) - len(self.hidden) + len(self.shown)

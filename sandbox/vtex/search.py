@@ -36,7 +36,7 @@ async def search(visit: Visit) -> Response:
         _shift(visit, entity, index.find(condition, _sort(visit, entity))[:first])
         entity.settle(visit.shop.clock())
     hits = _ordered(visit, index, condition, _sort(visit, entity))
-    page = [reduced(index.row(hit).document, fields) for hit in hits[first:last]]
+    page = [reduced(index.document(hit), fields) for hit in hits[first:last]]
     return answers.reply(page, headers=_content_range(visit, first, last, len(hits)))
 
 
@@ -56,8 +56,8 @@ async def scroll(visit: Visit) -> Response:
     headers = {"X-VTEX-MD-TOKEN": current.token, "REST-Content-Total": str(_total(visit, len(current.hits)))}
     if dice.falls("headers", hostility.headers_lost):
         headers.pop(dice.row("which header").choice(sorted(headers)))
-    row = entity.index.row
-    return answers.reply([reduced(row(hit).document, current.fields) for hit in page], headers=headers)
+    document = entity.index.document
+    return answers.reply([reduced(document(hit), current.fields) for hit in page], headers=headers)
 
 
 def _begin(visit: Visit, entity: Entity) -> Scroll:

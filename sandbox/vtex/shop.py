@@ -162,7 +162,7 @@ class Shop:
 
         Short names: `customer` (id of the CL document), `email`, `phone`, `firstName`, `lastName`, `items`
         (`sku`, `price` in hundredths, `quantity`, `seller`, `name`), `shipping`, `discount`, `tax`, `marketing`
-        (`utmSource`, `coupon`, ...), `payment` (Pix, Visa, ...), `currency`, `mask` (hard, soft, none),
+        (`utmSource`, `coupon`, ...), `payment` (Pix, Visa, ...), `currency`, `mask` (hard, soft, none, protected),
         `optinNewsLetter`. Any other name is a field of the order document and wins; objects are merged. Items of
         several sellers become several parts, unless `orderId` is given; the first part's id is returned.
         """

@@ -74,7 +74,9 @@ class TestPlacing:
         assert document["clientProfileData"]["isCorporate"] is False
         assert document["creationDate"].startswith("2026-01-01")
 
-    @pytest.mark.parametrize(("mask", "shown"), [("soft", "ana@x.example-"), ("none", "ana@x.example")])
+    @pytest.mark.parametrize(
+        ("mask", "shown"), [("soft", "ana@x.example-"), ("none", "ana@x.example"), ("protected", "a**@x.e******")]
+    )
     async def test_soft_masks_keep_the_address_in_front(self, shop, client, mask, shown):
         """And the conversation knows the real one whatever the order shows."""
         placed = shop.place_order({"email": "ana@x.example", "mask": mask})
