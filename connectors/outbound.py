@@ -100,7 +100,8 @@ async def call(
     try:
         answer = await http.request(method, url, headers=headers, json=json, params=params, follow_redirects=False)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        raise NotFound(f"{vendor}'s address in the store's connection is no URL: correct it") from None
+        message = f"{vendor}'s address in the store's connection is no URL: correct it"
+        raise NotFound(message, status=HTTPStatus.NOT_FOUND) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotApplied(f"{vendor} cannot be reached ({type(error).__name__})") from None
     except httpx.HTTPError as error:
