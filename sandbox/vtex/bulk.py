@@ -194,7 +194,8 @@ class Addresses(_Numbered):
         return {
             **_ADDRESS, **self.internal(number, bits, "AD"), "userId": self.owners.id(number),
             "addressName": f"casa{number}", "addressType": "residential", "country": "BRA", "city": city,
-            "state": state, "street": "Rua das Flores", "number": str(1 + bits % 2000), "postalCode": f"{bits % 10**8:08}",
+            "state": state, "street": "Rua das Flores", "number": str(1 + bits % 2000),
+            "postalCode": f"{bits % 10**8:08}",
             "neighborhood": "Centro",
             "receiverName": _FIRST[bits % len(_FIRST)],
         }  # fmt: skip

@@ -29,6 +29,7 @@ class Records:
     triggers: list[Trigger] = field(default_factory=list)
     entities: dict[str, Entity] = field(init=False)
     lost: set[str] = field(default_factory=set)
+    _homes: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.entities = {"CL": Entity("CL", customer_fields()), "AD": Entity("AD", address_fields())}
@@ -51,6 +52,8 @@ class Records:
         document = self._changed(before, given) if before is not None else self._created(entity, given)
         visible = self._visible(document["id"], new=before is None, at_once=at_once)
         entity.put(document, visible, self._ghost(document["id"], new=before is None))
+        if acronym == "AD" and document["addressName"]:
+            self._homes[str(document["userId"]), document["addressName"]] = document["id"]
         self._trigger(acronym, before, document)
         return str(document["id"])
 
@@ -86,9 +89,8 @@ class Records:
 
     def address(self, customer: str, name: str) -> str | None:
         """Return the id of a customer's stored address of a name."""
-        rows = self.entities["AD"].stored.values()
-        same = (row.document for row in rows if row.document.get("addressName") == name)
-        return next((str(row["id"]) for row in same if row.get("userId") == customer), None)
+        known = self._homes.get((customer, name))
+        return known if known is not None and self.entities["AD"].get(known) is not None else None
 
     def _declare(self, entity: Entity, given: Mapping[str, Any]) -> None:
         """Add the store's own fields to the structure; they may be read, and not filtered."""
