@@ -1,16 +1,17 @@
-"""pixel.js in a real Chromium, through a purchase: what the page tells is what stands in the topics."""
-
-import asyncio
-import contextlib
-import shutil
-from collections.abc import AsyncIterator
+"""The wizard's snippet in a real Chromium, through a purchase: what the page tells is what stands in the topics."""
 
 import pytest
-from playwright.async_api import Page, async_playwright
 
-from tests.pixel_collector import Running, connect, connected, read_topic, running, secret_box
+from connectors.pixel.snippet import snippets_for
+from schemas import topics
+from streams.engine.testing import MemoryShard
+from streams.stores import Stores
+from streams.tracking import TrackingAgent
+from tests.pixel_collector import connect, connected, read_topic, running, secret_box
+from tests.scenarios.pixel.browsing import actions, browser_page, message, shop
+from tests.stores import GivenDirectory
 
-pytestmark = [pytest.mark.broker, pytest.mark.browser, pytest.mark.long]
+pytestmark = [pytest.mark.broker, pytest.mark.browser]
 
 SHOE = {
     "productId": "P1", "productName": "Shoe", "brand": "B", "detailUrl": "/shoe/p", "categories": ["/Shoes/"],
@@ -22,120 +23,97 @@ ORDER = {
     "visitorContactInfo": ["ana@example.com", "Ana", "Silva"], "visitorContactPhone": "+5511987654321",
     "transactionProducts": [{"id": "P1", "sku": "S1", "name": "Shoe", "sellingPrice": 89.9, "quantity": 2}],
 }  # fmt: skip
-
-
-@contextlib.asynccontextmanager
-async def shop(collector: Running, attributes: str = "") -> AsyncIterator[str]:
-    """A shop on an origin of its own, every page of it with our one-line snippet."""
-    snippet = f'<script src="{collector.url}/v1/pixel.js" data-business="BID123" {attributes}></script>'
-    body = f"<!doctype html><title>Shop</title>{snippet}<a href='/next'>next</a>".encode()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            await reader.readuntil(b"\r\n\r\n")
-            head = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-            writer.write(head % len(body) + body)
-            await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://localhost:{server.sockets[0].getsockname()[1]}"
-
-
-@contextlib.asynccontextmanager
-async def browser_page() -> AsyncIterator[Page]:
-    """A page of Debian's Chromium."""
-    path = shutil.which("chromium")
-    assert path, "chromium is missing: make verify installs it (apt-get install chromium)"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield await browser.new_page()
-        finally:
-            await browser.close()
-
-
-async def message(page: Page, name: str, **fields) -> None:
-    """What VTEX's Store Framework posts."""
-    await page.evaluate(
-        "(m) => window.postMessage(m, window.origin)", {"eventName": f"vtex:{name}", "currency": "BRL", **fields}
-    )
-
-
-async def actions(kafka, count: int, seconds: float = 20) -> list[dict]:
-    """The events in pixel.events, once there are `count` distinct ones."""
-    async with asyncio.timeout(seconds):
-        while True:
-            rows = {row["id"]: row["data"] for row in await read_topic(kafka, "pixel.events")}
-            if len(rows) >= count:
-                return list(rows.values())
-            await asyncio.sleep(0.2)
+FORM = """{
+  orderFormId: "form-1", value: 17980, storePreferencesData: {currencyCode: "BRL"},
+  items: [{productId: "P1", id: "S1", name: "Shoe", quantity: 2, sellingPrice: 8990}],
+  clientProfileData: {email: "ana@example.com", firstName: "Ana", phone: "+5511987654321"},
+}"""
+LINK = "utm_source=hellotext&utm_medium=sms&utm_campaign=C1&hello_session=SHORT1"
 
 
 async def test_a_purchase_reaches_the_topics(kafka, tmp_path):
-    """From the campaign's link over navigation and an offline phase to the order, with amounts in major units."""
+    """From the campaign's link over navigation and an offline phase to the order, with amounts in major units.
+
+    The script is loaded twice, third parties' cookies are blocked, the order's page is reloaded: nothing is told twice,
+    and the collector needs no cookie of its own.
+    """
     box = secret_box()
-    await connect(kafka, connected(box))
-    async with running(kafka, box, tmp_path / "spool") as collector, shop(collector) as url, browser_page() as page:
-        await collector.ready()
-        await page.goto(f"{url}/?utm_source=hellotext&utm_medium=sms&utm_campaign=C1&hello_session=SHORT1")
-        await message(page, "pageView", pageUrl=f"{url}/")
-        await message(page, "productView", product=SHOE)
-        await actions(kafka, 3)
-        await page.context.set_offline(True)
-        await message(page, "cartId", cartId="form-1")
-        await message(page, "addToCart", items=[ITEM])
-        await page.wait_for_function("JSON.parse(localStorage.getItem('hello_queue') || '[]').length === 1")
-        await page.context.set_offline(False)
-        await page.goto(f"{url}/next")
-        await message(page, "orderPlaced", **ORDER)
-        told = await actions(kafka, 5)
-        await page.reload()
-        await message(page, "orderPlaced", **ORDER)
-        await page.wait_for_function("!localStorage.getItem('hello_queue')")
+    store = connected(box)
+    await connect(kafka, store)
+    async with running(kafka, box, tmp_path / "spool") as collector:
+        snippet = snippets_for(store, collector.url).pixel
+        async with shop(snippet + snippet) as url, browser_page() as page:
+            await collector.ready()
+            await page.goto(f"{url}/?{LINK}")
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            await message(page, "pageView", pageUrl=f"{url}/")
+            await message(page, "productView", product=SHOE)
+            await actions(kafka, 3)
+            await page.context.set_offline(True)
+            await message(page, "cartId", cartId="form-1")
+            await message(page, "addToCart", items=[ITEM])
+            await page.wait_for_function("JSON.parse(localStorage.getItem('hello_queue') || '[]').length === 1")
+            await page.context.set_offline(False)
+            await page.goto(f"{url}/next")
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            await message(page, "orderPlaced", **ORDER)
+            told = await actions(kafka, 5)
+            await page.reload()
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            await message(page, "orderPlaced", **ORDER)
+            await page.wait_for_function("!localStorage.getItem('hello_queue')")
+            foreign = await page.context.cookies(collector.url)
 
     by_action = {data.get("action", data["kind"]): data for data in told}
     assert set(by_action) == {"acknowledgement", "page.viewed", "product.viewed", "cart.added", "order.placed"}
     assert {data["session"] for data in told} == {"SHORT1"}
     assert {data["utm"]["campaign"] for data in told} == {"C1"}
-    assert by_action["product.viewed"]["parameters"]["object_parameters"]["price"] == {
-        "amount": 89.9,
-        "currency": "BRL",
-    }
+    price = by_action["product.viewed"]["parameters"]["object_parameters"]["price"]
+    assert price == {"amount": 89.9, "currency": "BRL"}
     (item,) = by_action["cart.added"]["parameters"]["object_parameters"]["items"]
     assert (item["price"]["amount"], item["quantity"], by_action["cart.added"]["order_form"]) == (89.9, 2, "form-1")
     order = by_action["order.placed"]
-    assert (order["order"], order["amount"], order["currency"], order["given_id"]) == (
-        "v123",
-        "179.8",
-        "BRL",
-        "order.placed/v123",
-    )
+    assert [order[name] for name in ("order", "amount", "currency", "given_id")] == [
+        "v123", "179.8", "BRL", "order.placed/v123",
+    ]  # fmt: skip
     rows = await read_topic(kafka, "pixel.events")
     assert len({row["id"] for row in rows}) == 5
     assert not any(b"ana@example.com" in row["raw"] for row in rows)
     identities = await read_topic(kafka, "pixel.identities")
     assert {(row["email"], row["phone"]) for row in identities} == {("ana@example.com", "+5511987654321")}
+    assert foreign == []
+    await _counts_once(rows, store)
+
+
+async def _counts_once(rows, store) -> None:
+    """What the tracking agent makes of it: five events, one landing, one order, whatever was sent again."""
+    shard = MemoryShard([TrackingAgent(Stores(GivenDirectory(store), str))])
+    await shard.feed(topics.PIXEL_EVENTS, *((row["key"], row["raw"]) for row in rows))
+
+    assert shard.fates().get("counted") == 5
+    assert not {"dead", "filtered"} & set(shard.fates())
+    values = [value for _, value in shard.outputs(topics.TRACKING_EVENTS)]
+    assert sum(b'"landing"' in value for value in values) == 1
+    assert sum(b'"amount_minor":17980' in value for value in values) == 1
 
 
 async def test_without_consent_nothing_is_sent_or_stored(kafka, tmp_path):
     """Until it is granted; then what waited is sent."""
     box = secret_box()
-    await connect(kafka, connected(box))
+    store = connected(box).model_copy(update={"privacy": "gdpr"})
+    await connect(kafka, store)
     async with (
         running(kafka, box, tmp_path / "spool") as collector,
-        shop(collector, 'data-consent="required"') as url,
+        shop(snippets_for(store, collector.url).pixel) as url,
         browser_page() as page,
     ):
         await collector.ready()
         await page.goto(url)
+        await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
         await message(page, "pageView", pageUrl=url)
         await page.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
-        silent = (
-            await page.evaluate("[document.cookie, localStorage.length]"),
-            await read_topic(kafka, "pixel.events"),
-        )
+        stored = await page.evaluate("[document.cookie, localStorage.length]")
+        sent = await read_topic(kafka, "pixel.events")
         await page.evaluate("Hellotext.setConsent('granted')")
         told = await actions(kafka, 2)
         await page.evaluate("Hellotext.setConsent('denied')")
@@ -144,7 +122,74 @@ async def test_without_consent_nothing_is_sent_or_stored(kafka, tmp_path):
         left = await page.evaluate("[document.cookie, localStorage.length]")
         after = await read_topic(kafka, "pixel.events")
 
-    assert silent == (["", 0], [])
+    assert (stored, sent) == (["", 0], [])
     assert {data["consent"] for data in told} == {"granted"}
     assert left == ["hello_consent=denied", 0]
     assert len(after) == 2
+
+
+async def test_the_checkout_script_tells_who_buys_and_what(kafka, tmp_path):
+    """In checkout6-custom.js: the e-mail as an identification, the order form in major units, once."""
+    box = secret_box()
+    store = connected(box)
+    await connect(kafka, store)
+    async with running(kafka, box, tmp_path / "spool") as collector:
+        script = snippets_for(store, collector.url).checkout
+        head = f"<script>window.vtexjs = {{checkout: {{orderForm: {FORM}}}}};\n{script}</script>"
+        async with shop(head) as url, browser_page() as page:
+            await collector.ready()
+            await page.goto(url)
+            told = await actions(kafka, 3)
+            await page.wait_for_function("document.cookie.includes('hello_user_identification_hash')")
+            await page.reload()
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            await page.wait_for_function("!localStorage.getItem('hello_queue')")
+
+    by_kind = {data.get("action", data["kind"]): data for data in told}
+    assert set(by_kind) == {"acknowledgement", "identification", "checkout.started"}
+    checkout = by_kind["checkout.started"]
+    assert (checkout["order_form"], checkout["amount"], checkout["currency"]) == ("form-1", "179.8", "BRL")
+    assert by_kind["identification"]["session"] == checkout["session"]
+    assert len({row["id"] for row in await read_topic(kafka, "pixel.events")}) == 3
+
+
+async def test_the_collector_keeps_the_session_as_the_shops_cookie(kafka, tmp_path):
+    """Where it has a name in the shop's site: although the script itself may store nothing for long."""
+    box = secret_box()
+    await connect(kafka, connected(box))
+    async with running(kafka, box, tmp_path / "spool") as collector:
+        root = f"http://localhost:{collector.port}"
+        head = f'<script src="{root}/v1/pixel.js" data-business="BID123" data-session="collector"></script>'
+        async with shop(head) as url, browser_page() as page:
+            await collector.ready()
+            # A browser that lets no script write a cookie, so that what stands there is the collector's.
+            await page.add_init_script("Object.defineProperty(document, 'cookie', {get: () => '', set: () => {}})")
+            async with page.expect_response(lambda answer: "/track/sessions" in answer.url) as kept:
+                await page.goto(f"{url}/?hello_session=SHORT7")
+            answer = await kept.value
+            cookies = await page.context.cookies(url)
+
+    assert answer.ok
+    assert [(cookie["name"], cookie["value"], cookie["sameSite"]) for cookie in cookies] == [
+        ("hello_session", "SHORT7", "Lax")
+    ]
+
+
+async def test_shops_under_one_platform_share_no_cookie(kafka, tmp_path):
+    """`one.myvtex.com` and `two.myvtex.com` are two merchants (contracts/hellotext A4)."""
+    box = secret_box()
+    await connect(kafka, connected(box))
+    async with running(kafka, box, tmp_path / "spool") as collector:
+        head = f'<script src="{collector.url}/v1/pixel.js" data-business="BID123"></script>'
+        rules = "--host-resolver-rules=MAP *.myvtex.com 127.0.0.1, MAP *.shop.com.br 127.0.0.1"
+        async with shop(head, "one.myvtex.com") as url, browser_page(rules) as page:
+            await collector.ready()
+            await page.goto(url)
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            merchant = {cookie["domain"] for cookie in await page.context.cookies()}
+            await page.context.clear_cookies()
+            await page.goto(url.replace("one.myvtex.com", "www.shop.com.br"))
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            own = {cookie["domain"] for cookie in await page.context.cookies()}
+
+    assert (merchant, own) == ({".one.myvtex.com"}, {".shop.com.br"})
