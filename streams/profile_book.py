@@ -31,6 +31,7 @@ class Entry:
         bucket: of the store's roster.
         syncs: by destination.
         shared: other customers in the same profile, by destination.
+        gave: hashes that it had at the destinations and has no more, by destination: another may be waiting for one.
     """
 
     store: str
@@ -43,6 +44,7 @@ class Entry:
     bucket: int = -1
     syncs: dict[str, Sync] = field(default_factory=dict)
     shared: dict[str, list[str]] = field(default_factory=dict)
+    gave: dict[str, list[str]] = field(default_factory=dict)
     removed: bool = False
     before: Any = None
 
@@ -74,7 +76,7 @@ class Entry:
             "content": None if self.content is None else _kept(self.content),
             "version": self.version, "at": self.at, "deleted": self.deleted, "gone": self.gone, "bucket": self.bucket,
             "syncs": {name: sync.row() for name, sync in self.syncs.items()},
-            "shared": self.shared,
+            "shared": self.shared, "gave": self.gave,
         }  # fmt: skip
 
 
@@ -139,6 +141,7 @@ def _entry(store: str, customer: str, row: dict[str, Any]) -> Entry:
         version=row["version"], at=row["at"], deleted=row["deleted"], gone=row["gone"], bucket=row["bucket"],
         syncs={name: Sync.of(sync) for name, sync in row["syncs"].items()},
         shared={name: list(others) for name, others in row["shared"].items()},
+        gave={name: list(hashes) for name, hashes in row["gave"].items()},
         before=row,
     )  # fmt: skip
 

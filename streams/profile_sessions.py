@@ -86,6 +86,10 @@ class Sessions:
         if come:
             self._link_all(entry.store, come)
 
+    def known_by(self, store: str, hashes: Iterable[str]) -> set[str]:
+        """Return the customers who are known by one of the hashes."""
+        return {customer for value in hashes for customer in self._people.get(f"{store}/{value}", [])}
+
     def settled(self, known: KnownStore, entry: Entry) -> None:
         """Link the sessions of a customer whose profile has become known."""
         self._link_all(entry.store, hashes_of(known, entry.content))

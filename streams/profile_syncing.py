@@ -44,14 +44,19 @@ class Syncing:
         book: its customers.
         stores: its stores.
         on_id: told of a customer whose Hellotext profile has become known.
+        known_by: returns the customers who are known by one of the hashes.
     """
 
-    def __init__(self, shard: Shard, book: Book, stores: StoreBook, on_id: Callable[[Entry], None]) -> None:
+    def __init__(
+        self, shard: Shard, book: Book, stores: StoreBook, on_id: Callable[[Entry], None],
+        known_by: Callable[[str, list[str]], set[str]],
+    ) -> None:  # fmt: skip
         self._shard = shard
         self._book = book
         self._stores = stores
         self._sharing = Sharing(shard)
         self._on_id = on_id
+        self._known_by = known_by
 
     def everywhere(self, known: KnownStore, entry: Entry) -> None:
         """Advance a customer at every destination of its store."""
@@ -105,8 +110,24 @@ class Syncing:
         self._gate(known, entry, destination, outcome if blocks(outcome, made) else None)
         if destination == HELLOTEXT and after.id is not None and after.id != sync.id:
             self._on_id(entry)
+        if outcome.status == "done":
+            touched += self._released(entry, destination)
         for other in touched:
             self.advance(known, other, destination)
+
+    def _released(self, entry: Entry, destination: str) -> list[Entry]:
+        """Return those who were refused while this customer still had the e-mail or phone that is theirs by now.
+
+        An identifier is one profile's at a time (contracts/hellotext B6), so whoever takes one over before the other
+        has let go of it is refused: which of the two is sent first must not matter.
+        """
+        released = []
+        for customer in sorted(self._known_by(entry.store, entry.gave.pop(destination, []))):
+            other = self._book.get(entry.store, customer)
+            if other is not None and other.sync(destination).refused is not None:
+                other.syncs[destination] = other.sync(destination).released()
+                released.append(other)
+        return released
 
     def _in_its_group(
         self, known: KnownStore, entry: Entry, destination: str, sync: Sync

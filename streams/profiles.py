@@ -92,7 +92,7 @@ class _Step:
         self.book = Book(shard)
         self.stores = StoreBook(shard)
         self.sessions = Sessions(shard, self.book)
-        self.syncing = Syncing(shard, self.book, self.stores, self._settled)
+        self.syncing = Syncing(shard, self.book, self.stores, self._settled, self.sessions.known_by)
 
     def flush(self) -> None:
         """Write and publish what has changed."""
@@ -191,7 +191,10 @@ class _Step:
         old = hashes_of(known, entry.content)
         entry.content, entry.version, entry.deleted, entry.gone = customer, customer.version, customer.deleted, False
         entry.at = _changed_at(customer)
-        self.sessions.know(entry, old, () if customer.deleted else hashes_of(known, customer))
+        new = set() if customer.deleted else hashes_of(known, customer)
+        self.sessions.know(entry, old, new)
+        for destination in entry.syncs:
+            entry.gave[destination] = sorted({*entry.gave.get(destination, []), *old} - new)
         return entry
 
     def _hand_over(self, entry: Entry) -> None:

@@ -94,6 +94,9 @@ class StandInHellotext(StandIn):
         if profile not in self.profiles:
             return Answer(404, json={"errors": [{"type": "not_found", "parameter": "id"}]})
         if method == "PATCH":
+            owner = self._match(body)
+            if owner not in {None, profile}:
+                return Answer(422, json={"errors": [{"type": "not_unique", "parameter": "email"}]})
             self.profiles[profile].update(body)
         elif method == "DELETE":
             del self.profiles[profile]

@@ -53,6 +53,26 @@ class TestShared:
         assert world.at("c2").state == "deleted"
 
 
+class TestHandedOn:
+    """An e-mail is one profile's at a time."""
+
+    @pytest.mark.parametrize("first", ["c1", "c2"])
+    async def test_an_email_that_changes_hands_is_refused_for_no_longer_than_it_has_to(self, world, first):
+        """Whoever takes it over before the other has let go of it is refused, and tried again afterwards."""
+        await world.feed(a_customer("c1", email="a@shop.example"), a_customer("c2", email="b@shop.example"))
+        await world.settle()
+        changes = {
+            "c1": a_customer("c1", 2, email="new@shop.example"), "c2": a_customer("c2", 2, email="a@shop.example"),
+        }  # fmt: skip
+        for customer in (first, "c2" if first == "c1" else "c1"):
+            await world.feed(changes[customer])
+            await world.settle()
+        assert [world.hellotext.profiles[world.at(one).id]["email[primary]"] for one in ("c1", "c2")] == [
+            "new@shop.example", "a@shop.example",
+        ]  # fmt: skip
+        assert (world.at("c1").state, world.at("c2").state) == ("synced", "synced")
+
+
 class TestDeleted:
     """A deletion ends the syncing and erases nothing, unless the store says so."""
 
