@@ -13,7 +13,7 @@ from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes, phones, union
 from streams.journeys.limits import TOO_MANY
 from streams.journeys.tables import DAY_MS
-from streams.journeys.touches import Touch, is_ours
+from streams.journeys.touches import Touch, is_ours, rank
 
 SETTLED_MS: Final = 30 * DAY_MS
 """Events are kept for 30 days (schemas/topics.py): none that comes later than that speaks of the order."""
@@ -59,7 +59,7 @@ def gather(facts: Facts, order: str, row: Mapping[str, Any], known: Mapping[str,
             if first <= touch.at <= last
         ]
     touches = [*landed, *_reports(facts, people, known["at"]), *_marketing(facts, known)]
-    return Evidence(people, touches, {"t": told, "l": sorted(landed)})
+    return Evidence(people, touches, {"t": told, "l": [list(touch) for touch in sorted(landed, key=rank)]})
 
 
 def _sessions(facts: Facts, order: str, known: Mapping[str, Any]) -> Iterator[tuple[str, sessions.Row]]:

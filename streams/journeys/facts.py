@@ -151,6 +151,11 @@ class Facts:
         """Return the orders that a reference may mean: the one of that name, and those with a part of that name."""
         return {name, *(self.row(self.references, "order", name) or {}).get("o", ())}
 
+    def orders_replacing(self, name: str) -> list[str]:
+        """Return the orders that replace, or once replaced, the one of that name."""
+        listed: list[str] = (self.row(self.references, "order", name) or {}).get("r", [])
+        return listed
+
     def owners(self, name: str) -> list[str]:
         """Return VTEX's orders that go by a name, sorted."""
         listed = (self.row(self.references, "order", name) or {}).get("o", ())

@@ -43,7 +43,7 @@ def concerned_by(facts: Facts, order: str) -> set[str]:
     """Return the orders whose explanation follows that of an order: those that replace it."""
     row = facts.row(facts.orders, order) or {}
     names = (row.get("v") or {}).get("names", ())
-    return {one for name in names for one in (facts.row(facts.references, "order", name) or {}).get("r", ())}
+    return {one for name in names for one in facts.orders_replacing(name)}
 
 
 def _is_stand_in(facts: Facts, order: str, row: Mapping[str, Any]) -> bool:

@@ -234,8 +234,10 @@ def learn_order(facts: Facts, order: str, row: Mapping[str, Any] | None) -> set[
         _own(facts, order, "cart", cart, "o")
     if after["replaces"]:
         _own(facts, order, "order", after["replaces"], "r")
-    # Stand-ins under another of its names are withdrawn.
-    return {order, *after["names"]}
+    # Under each name that it takes or gives up there may be a stand-in, and orders that replace it.
+    names = {*after["names"], *(before["names"] if before else ())}
+    replacing = {one for name in names for one in facts.orders_replacing(name)}
+    return {order} | names | replacing
 
 
 def _own(facts: Facts, order: str, kind: str, name: str, place: str) -> None:
