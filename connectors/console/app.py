@@ -30,7 +30,7 @@ def build_app(console: Console) -> Starlette:
             Route("/static/{name}", static),
         ],
         middleware=[Middleware(Guard, settings=console.settings)],
-        exception_handlers={HTTPException: explain},
+        exception_handlers={HTTPException: explain, Exception: explain},
     )  # fmt: skip
     app.state.console = console
     return app

@@ -80,7 +80,7 @@ class Backfills:
         while len(marks) > 2 and cursor.updated_at - marks[0][0] > _WINDOW:  # noqa: PLR2004  a rate needs two
             marks.popleft()
         self._latest.setdefault(cursor.store, {})[cursor.resource] = Backfill(
-            cursor.resource, done, total, _rate(marks), finished, cursor.updated_at
+            cursor.resource.removesuffix(".backfill"), done, total, _rate(marks), finished, cursor.updated_at
         )
 
     def forget(self, store: str, resource: str) -> None:

@@ -99,6 +99,9 @@ def sum_cells(cells: list[CampaignKpis], figures: Figures, currency: str) -> dic
     }
     for name in ("revenue", "refunded", "net"):
         shown[name] = figures.money(sum(getattr(cell, name) for cell in cells), currency)
+    orders, net = sum(cell.conversions for cell in cells), sum(cell.net for cell in cells)
+    average = net / orders if orders else None
+    shown["average_order_value"] = figures.money(average, currency, "there is no order yet")
     shown["cost"] = _sum(cells, "cost_micros", lambda value: figures.cost(value, currency))
     shown["ctr"] = _rate(cells, "engaged", "delivered", lambda value: figures.percent(value, _NO_DELIVERIES))
     shown["conversion_rate"] = _rate(
@@ -106,9 +109,11 @@ def sum_cells(cells: list[CampaignKpis], figures: Figures, currency: str) -> dic
     )
     costed = [cell for cell in cells if cell.cost_micros]
     cost = float(sum(micros_to_minor(cell.cost_micros or 0, currency) for cell in costed))
-    net = sum(cell.net for cell in costed)
-    shown["roas"] = _partial(figures.ratio(net / cost if cost else None, _NO_COST), len(cells) - len(costed))
-    shown["roi"] = _partial(figures.percent((net - cost) / cost if cost else None, _NO_COST), len(cells) - len(costed))
+    earned = sum(cell.net for cell in costed)
+    shown["roas"] = _partial(figures.ratio(earned / cost if cost else None, _NO_COST), len(cells) - len(costed))
+    shown["roi"] = _partial(
+        figures.percent((earned - cost) / cost if cost else None, _NO_COST), len(cells) - len(costed)
+    )
     return shown
 
 

@@ -77,13 +77,13 @@ class Console:
         raise HTTPException(404, "No such store is connected.")
 
     def page(
-        self, request: Request, name: str, *, status: int = 200, live: str | None = None, **context: Any
+        self, request: Request, template: str, *, status: int = 200, live: str | None = None, **context: Any
     ) -> HTMLResponse:
         """Return a page.
 
         Args:
             request: answered.
-            name: of the template.
+            template: its file.
             status: HTTP status.
             live: the store whose changes the page follows, or `ALL`; None for a page that stands still.
             context: what the template needs.
@@ -92,7 +92,7 @@ class Console:
         stores = [self.model.stores[name] for name in sorted(self.model.stores)]
         store = context.get("store")
         shown = stores if store is None else [store]
-        html = self._templates.get_template(name).render(
+        html = self._templates.get_template(template).render(
             request=request,
             path=request.url.path,
             stores=stores,

@@ -11,7 +11,7 @@ from connectors.console.state import CellKey, ReadModel, StoreView
 from schemas.kpis import Attribution, CampaignKpis, Touch
 
 DAYS_SHOWN: Final = 120
-ORDERS_SHOWN: Final = 50
+ORDERS_SHOWN: Final = 25
 _BUCKETS: Final = {
     "same_day": "Same day", "d1_3": "1 to 3 days", "d4_7": "4 to 7 days", "d8_30": "8 to 30 days",
     "d30_plus": "Later",
@@ -135,7 +135,7 @@ def proof(model: ReadModel, figures: Figures, store: StoreView, campaign: str, c
         ("The campaign's total", total),
         ("All days, by delivery date", _of_cells(_days(model, store, campaign, currency, "delivery"))),
         ("All days, by purchase date", _of_cells(_days(model, store, campaign, currency, "purchase"))),
-        (f"The {figures.count(orders.orders).text} orders below", orders),
+        (_orders_text(orders, figures), orders),
     ]
     rows = tuple(_proof_row(name, sums, total, figures, currency) for name, sums in ways)
     agrees = all(row.agrees for row in rows)
@@ -143,6 +143,12 @@ def proof(model: ReadModel, figures: Figures, store: StoreView, campaign: str, c
     if not agrees and (model.orders.left_out or model.cells_left_out):
         note = "The console keeps only the latest orders and days in memory: older ones are in the topics."
     return Proof(rows, agrees, note)
+
+
+def _orders_text(orders: Sums, figures: Figures) -> str:
+    text = "The order below" if orders.orders == 1 else f"The {figures.count(orders.orders).text} orders below"
+    cancelled = orders.orders - orders.conversions
+    return f"{text}, {figures.count(cancelled).text} of them cancelled" if cancelled else text
 
 
 def _of_cells(cells: Iterable[CampaignKpis]) -> Sums:
@@ -178,10 +184,10 @@ def funnel(cell: CampaignKpis, figures: Figures) -> tuple[Step, ...]:
         Step(
             name,
             figures.count(value),
-            figures.percent(value / cell.delivered, "") if value is not None and cell.delivered else None,
+            figures.percent(value / cell.delivered, "") if place and value is not None and cell.delivered else None,
             None if value is None or not top else round(100 * value / top, 2),
         )
-        for name, value in steps
+        for place, (name, value) in enumerate(steps)
     )
 
 

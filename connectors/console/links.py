@@ -5,18 +5,18 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 
-def store_link(store: str, page: str = "", **query: object) -> str:
+def store_link(store: str, page: str = "", /, **query: object) -> str:
     """Return the address of a store's page; empty parts of the query are left out."""
     path = f"/stores/{quote(store)}" + (f"/{page}" if page else "")
     return with_query(path, **query)
 
 
-def campaign_link(store: str, campaign: str, **query: object) -> str:
+def campaign_link(store: str, campaign: str, /, **query: object) -> str:
     """Return the address of a campaign's page."""
     return store_link(store, "campaign", name=campaign, **query)
 
 
-def with_query(path: str, **query: object) -> str:
+def with_query(path: str, /, **query: object) -> str:
     """Return an address with a query, empty parts left out."""
     given = {name: value for name, value in query.items() if value not in {None, ""}}
     return f"{path}?{urlencode(given)}" if given else path

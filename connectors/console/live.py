@@ -51,6 +51,8 @@ class Viewers:
 
     async def stream(self, store: str) -> AsyncIterator[str]:
         """Yield the store's version now, and again after each change."""
+        if self.count >= self._limit:  # others came while this answer was on its way
+            return
         self.count += 1
         closing = asyncio.create_task(self._closing.wait())
         try:

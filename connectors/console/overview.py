@@ -156,8 +156,7 @@ def _row(model: ReadModel, figures: Figures, store: StoreView, cell: CampaignKpi
 def _tiles(cells: list[CampaignKpis], figures: Figures, store: StoreView) -> list[Tile]:
     sums = sum_cells(cells, figures, store.currency)
     orders = sum(cell.conversions for cell in cells)
-    net = sum(cell.net for cell in cells)
-    average = figures.money(net / orders if orders else None, store.currency, "there is no order yet")
+    average = sums["average_order_value"]
     refunds = f"{sums['refunded'].text} refunded" if any(cell.refunded for cell in cells) else "nothing refunded"
     return [
         Tile("Net revenue", sums["net"], refunds),

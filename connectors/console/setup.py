@@ -112,7 +112,7 @@ def setup(console: Console, store: StoreView, ticket: Ticket | None) -> dict[str
 
 def order_hook(address: str, secret: str) -> str:
     """Return the body of VTEX's `POST /api/orders/hook/config` (contracts/vtex NOTES 4.5)."""
-    statuses = ["order-created", "payment-approved", "invoiced", "canceled"]
+    statuses = ["order-created", "payment-approved", "handling", "invoiced", "replaced", "cancel", "canceled"]
     document = {
         "filter": {"type": "FromWorkflow", "status": statuses},
         "hook": {"url": address, "headers": {"X-Hook-Secret": secret}},

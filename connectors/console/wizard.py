@@ -27,6 +27,7 @@ from connectors.kafka.errors import KafkaSetupError
 
 DRAFT: Final = "draft"
 FIELDS: Final = frozenset(ConnectionRequest.model_fields)
+_DERIVED: Final = frozenset(("store", "vtex_url"))
 _MESSAGES: Final = {
     "string_too_short": "Please fill this in.",
     "missing": "Please fill this in.",
@@ -86,10 +87,14 @@ def read_request(draft: Draft) -> tuple[ConnectionRequest | None, dict[str, str]
     try:
         return ConnectionRequest.model_validate(given), {}
     except ValidationError as error:
-        return None, {
+        found = {
             str(each["loc"][0]) if each["loc"] else "": _MESSAGES.get(each["type"], _sentence(each["msg"]))
             for each in error.errors(include_input=False, include_url=False, include_context=False)
         }
+    if "vtex_account" in found:
+        # What was derived from a wrong account is nobody's mistake of its own.
+        found = {name: text for name, text in found.items() if name not in _DERIVED or given.get(name)}
+    return None, found
 
 
 def _sentence(message: str) -> str:

@@ -5,8 +5,8 @@
 
   // The server says that something changed; the page asks for itself again and swaps the parts that may differ.
   let version = body.dataset.version;
-  let wanted = version;
   let asking = false;
+  let again = false;
   let source = null;
   const pulse = document.getElementById("pulse");
 
@@ -39,7 +39,11 @@
   }
 
   async function refresh() {
-    if (asking || document.hidden) return;
+    if (document.hidden) return;
+    if (asking) {
+      again = true; // what changes while the page is being fetched is fetched after it
+      return;
+    }
     asking = true;
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
@@ -50,12 +54,15 @@
         const part = fresh.querySelector(`[data-live="${CSS.escape(old.dataset.live)}"]`);
         if (part) swap(old, document.importNode(part, true));
       }
-      version = fresh.body.dataset.version ?? wanted;
-      wanted = version;
+      version = fresh.body.dataset.version;
     } catch {
       show("lost"); // the stream reconnects by itself, and tells when there is something new
     } finally {
       asking = false;
+      if (again) {
+        again = false;
+        setTimeout(refresh, 0);
+      }
     }
   }
 
@@ -70,15 +77,7 @@
         setTimeout(() => !document.hidden && open(), 10000);
       }
     };
-    source.onmessage = async (event) => {
-      wanted = event.data;
-      // What changes while a page is being fetched is fetched after it.
-      while (!asking && version !== wanted && !document.hidden) {
-        const before = version;
-        await refresh();
-        if (version === before) break;
-      }
-    };
+    source.onmessage = (event) => event.data !== version && refresh();
   }
 
   // A hidden page holds no connection: a browser has only six to one host.
