@@ -30,7 +30,9 @@ class Attribution(Model):
     store: Store
     order: str
     explanation: Explanation
-    rule: str = Field(description="Why: `external:google`, `click`, `delivery`, `no touch in window`.")
+    rule: str = Field(
+        description="Why: `external:google`, `click`, `delivery`, `no touch in window`, `replacement:click` ..."
+    )
     campaign: str | None = None
     winner: Touch | None = None
     losers: tuple[Touch, ...] = ()

@@ -82,7 +82,7 @@ VTEX_CURSORS: Final = _topic(
     "vtex.cursors", "store/resource", Cursor, ("compact", None), "poller", "poller",
     "How far each resource of each store has been read.")  # fmt: skip
 VTEX_CUSTOMERS: Final = _topic(
-    "vtex.customers", "store/customer", Customer, ("compact", None), "customers", "profiles, attribution, poller",
+    "vtex.customers", "store/customer", Customer, ("compact", None), "customers", "profiles, attribution, kpis, poller",
     "Customers: last state, version, changed fields.", personal=True)  # fmt: skip
 VTEX_ORDERS: Final = _topic(
     "vtex.orders", "store/order", Order, ("compact,delete", 2 * YEAR_MS), "orders", "attribution",
@@ -97,8 +97,8 @@ TRACKING_EVENTS: Final = _topic(
     "tracking.events", "store/session", CloudEvent[TrackingEvent], ("delete", 30 * DAY_MS), "tracking",
     "attribution, kpis, forward", "Tracking events, deduplicated and enriched.")  # fmt: skip
 MESSAGE_REQUESTS: Final = _topic(
-    "message.requests", "store/message", MessageRequest, ("compact,delete", 30 * DAY_MS), "CLI, console", "messages",
-    "Messages to send.", personal=True)  # fmt: skip
+    "message.requests", "store/message", MessageRequest, ("compact,delete", 30 * DAY_MS), "CLI, console",
+    "messages, attribution, kpis", "Messages to send.", personal=True)  # fmt: skip
 MESSAGE_REPORTS: Final = _topic(
     "message.reports", "store/message", CloudEvent[MessageReport], ("delete", 2 * YEAR_MS), "collector, messages",
     "attribution, kpis", "What vendors say happened to messages.")  # fmt: skip
