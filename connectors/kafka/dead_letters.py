@@ -8,14 +8,15 @@ counted before by its event id.
 
 import asyncio
 from base64 import b64decode
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Literal
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
 from pydantic import ValidationError
 
 from connectors.kafka.admin import unreachable
@@ -222,22 +223,32 @@ async def _put_back(connection: KafkaConnection, producer: Any, rows: list[tuple
     """Send originals and remove their letters, in one transaction."""
     if not rows:
         return
-    async with producer.transaction():
-        sent = []
-        for place, row in rows:
-            topic = topics.BY_NAME[row.topic or ""]
-            value = None if row.value is None else b64decode(row.value)
-            sent.append(await producer.send(
-                connection.topic(topic.name), key=b64decode(row.key or ""), value=value, partition=row.partition,
-                headers=[*_content_type(topic), (HEADER, row.letter.encode())],
-            ))  # fmt: skip
-            sent.append(await producer.send(
-                connection.topic(topics.DEAD_LETTERS.name), key=topics.DEAD_LETTERS.key(row.store, row.letter),
-                value=None, partition=place,
-            ))  # fmt: skip
+    await producer.begin_transaction()
+    sent: list[Any] = []
+    try:
+        for record in chain.from_iterable(_records_for(connection, place, row) for place, row in rows):
+            sent.append(await producer.send(**record))  # noqa: PERF401  what was sent before a failure is kept
         await asyncio.gather(*sent)
+        await producer.commit_transaction()
+    except KafkaError:
+        await asyncio.gather(*sent, return_exceptions=True)  # all of them have failed, and each wants to be heard
+        raise
     for _, row in rows:
         log.info("dead letter redriven", store=row.store, letter=row.letter, step=row.step)
+
+
+def _records_for(connection: KafkaConnection, place: int, row: DeadLetter) -> Iterator[dict[str, Any]]:
+    """Yield what is sent for a letter: its original, and the tombstone of the letter, which stands in `place`."""
+    topic = topics.BY_NAME[row.topic or ""]
+    yield {
+        "topic": connection.topic(topic.name), "partition": row.partition, "key": b64decode(row.key or ""),
+        "value": None if row.value is None else b64decode(row.value),
+        "headers": [*_content_type(topic), (HEADER, row.letter.encode())],
+    }  # fmt: skip
+    yield {
+        "topic": connection.topic(topics.DEAD_LETTERS.name), "partition": place, "value": None,
+        "key": topics.DEAD_LETTERS.key(row.store, row.letter),
+    }  # fmt: skip
 
 
 def _content_type(topic: topics.Topic) -> tuple[tuple[str, bytes], ...]:
@@ -266,7 +277,9 @@ async def _records(
     if wanted is not None and not wanted:
         return
     async with CommittedReader(connection, [topic], partitions=wanted) as reader:
-        ends = await high_watermarks(connection, topic, wanted) if settled else await reader.ends()
+        ends = await reader.ends()
+        if settled:
+            ends = await high_watermarks(connection, topic, [partition for _, partition in ends])
         async for batch in reader.until(ends):
             for record in batch.records:
                 if record.offset < ends[topic, batch.partition]:

@@ -13,20 +13,17 @@ from connectors.kafka.connection import KafkaConnection
 
 
 async def high_watermarks(
-    connection: KafkaConnection, topic: str, partitions: Iterable[int] | None = None
+    connection: KafkaConnection, topic: str, partitions: Iterable[int]
 ) -> dict[tuple[str, int], int]:
     """Return the high watermarks of a topic's partitions, by topic (without the prefix) and partition.
 
     Args:
         connection: to the broker.
         topic: its name without the prefix; it exists.
-        partitions: which of them; all by default.
+        partitions: which of them.
     """
     name = connection.topic(topic)
     async with AIOKafkaConsumer(**connection.options()) as consumer:
-        if partitions is None:
-            await consumer.topics()  # asks for the metadata of every topic
-            partitions = consumer.partitions_for_topic(name) or ()
         places = [TopicPartition(name, number) for number in partitions]
         found = await consumer.end_offsets(places)
     return {(topic, place.partition): offset for place, offset in found.items()}
