@@ -21,11 +21,11 @@ class Product:
     def price_in(self, currency: str) -> int:
         """Return the price in hundredths; whole units where the currency has no smaller ones."""
         price = self.hundredths * _SCALE.get(currency, 1)
-        return price - price % 100 if currency in _WHOLE else price
+        return price - price % 100 if currency in WHOLE else price
 
 
 _SCALE: Final = {"CLP": 170, "COP": 720, "MXN": 3}
-_WHOLE: Final = frozenset(("CLP", "COP"))
+WHOLE: Final = frozenset(("CLP", "COP"))
 
 PRODUCTS: Final = (
     Product("101", "1011", "tenis-corrida", "Tênis de corrida", "Passo", "Calçados", 34990, 12),

@@ -130,7 +130,7 @@ def _elusive(shop: Shopkeeping) -> list[Person]:
 def _register(stage: Stage, new: list[Person]) -> None:
     country = stage.scene.country
     for person in new:
-        story = stage.story("registers")
+        story = stage.story("registers", first=True)
         story.add(ShopChange("put_customer", (customer_document(person, country, stage.chance),)))
         if stage.chance.random() < 0.6:  # noqa: PLR2004  a share
             story.add(ShopChange("put_address", (address_document(person, country, stage.chance),)))

@@ -75,9 +75,9 @@ class Stage:
         """Return so many hours after the day's beginning."""
         return self.start + timedelta(hours=hours)
 
-    def story(self, title: str) -> Story:
+    def story(self, title: str, *, first: bool = False) -> Story:
         """Begin a story."""
-        story = Story(title)
+        story = Story(title, first=first)
         self.stories.append(story)
         return story
 

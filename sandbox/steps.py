@@ -55,9 +55,10 @@ Step = Call | Webhook | Trigger | ShopChange
 
 @dataclass(slots=True)
 class Story:
-    """Steps that must happen in this order; stories happen side by side."""
+    """Steps that must happen in this order; stories happen side by side, those that are `first` before all others."""
 
     title: str
+    first: bool = False
     steps: list[Step] = field(default_factory=list)
 
     def add(self, *steps: Step) -> None:
