@@ -15,6 +15,7 @@ from connectors.console.drafts import Drafts, Tickets
 from connectors.console.figures import Figures
 from connectors.console.links import LINKS
 from connectors.console.live import Viewers
+from connectors.console.memo import Memo
 from connectors.console.reading import Progress
 from connectors.console.settings import ConsoleSettings
 from connectors.console.state import ALL, ReadModel, StoreView
@@ -44,6 +45,7 @@ class Console:
     static: Static = field(default_factory=Static)
     drafts: Drafts = field(default_factory=Drafts)
     tickets: Tickets = field(default_factory=Tickets)
+    memo: Memo = field(default_factory=Memo)
     figures: Figures = field(init=False)
     viewers: Viewers = field(init=False)
     checking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS_AT_ONCE))

@@ -194,6 +194,11 @@ def explained_orders(model: ReadModel, figures: Figures, store: StoreView) -> li
     return parts
 
 
+def today(store: StoreView) -> date:
+    """Return the day that it is for a store."""
+    return datetime.now(ZoneInfo(store.timezone)).date()
+
+
 def store_chart(
     figures: Figures,
     store: StoreView,
@@ -211,7 +216,6 @@ def store_chart(
             if of == basis and of_money == money:
                 for place, value in enumerate((cell.net, cell.refunded, cell.conversions)):
                     sums[date.fromisoformat(day)][place] += value
-    today = datetime.now(ZoneInfo(store.timezone)).date()
-    last = max([today, *sums])
+    last = max([today(store), *sums])
     shown = {day: Day(*values) for day, values in sums.items() if any(values)}
     return revenue_chart(shown, last - timedelta(days=days - 1), last, money, figures)

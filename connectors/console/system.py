@@ -140,7 +140,7 @@ def _destination(model: ReadModel, store: StoreView, destination: str, figures: 
         )
     if "uncertain" in states:
         return Station(
-            name, "warn", f"{count['uncertain']} uncertain", "Answers were lost; they are looked up, then settled."
+            name, "busy", f"{count['uncertain']} uncertain", "Answers were lost; they are looked up, then settled."
         )
     if "pending" in states:
         return Station(name, "busy", f"{count['pending']} customers wait")

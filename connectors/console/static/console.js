@@ -103,7 +103,7 @@
   for (const form of document.querySelectorAll("form[method=post]")) {
     form.addEventListener("submit", (event) => {
       const button = event.submitter;
-      if (!button?.dataset.busy) return;
+      if (!button?.dataset.busy || form.target) return;
       if (button.hasAttribute("aria-busy")) return event.preventDefault();
       button.setAttribute("aria-busy", "true");
       button.dataset.text = button.textContent;
@@ -123,7 +123,7 @@
     const chosen = country.selectedOptions[0];
     for (const [name, value] of [["timezone", chosen?.dataset.zone], ["currency", chosen?.dataset.currency]]) {
       const own = document.getElementById(name).options[0];
-      own.textContent = value ? `${value} (the country's own)` : "Choose one";
+      own.textContent = value || "Choose one";
     }
   };
   if (country) {

@@ -1,0 +1,40 @@
+"""The console in a real Chromium: nothing breaks its own policy, pages fit a phone, and an open page follows its rows."""
+
+import pytest
+
+from schemas import topics
+from schemas.messages import Campaign
+from tests.conftest import PARTITIONS
+from tests.scenarios.console.preview import write_rows
+from tests.scenarios.console.shop_rows import row, shop_rows
+from tests.scenarios.console.test_console import console, ready
+from tests.scenarios.pixel.browsing import browser_page
+
+pytestmark = [pytest.mark.broker, pytest.mark.browser]
+
+PAGES = ("/", "/connect", "/stores/acme", "/stores/acme/campaign?name=cart-24h", "/stores/acme/customers",
+         "/stores/acme/activity", "/stores/acme/setup")  # fmt: skip
+
+
+async def test_pages_in_a_browser(kafka):
+    """Policy, width, live update without reload, and the mark that a page is live."""
+    await write_rows(kafka, shop_rows("acme", customers=200, backfilling=True), PARTITIONS)
+    complaints: list[str] = []
+    async with console(kafka) as http, browser_page() as page:
+        await ready(http)
+        page.on("console", lambda told: complaints.append(told.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        await page.set_viewport_size({"width": 390, "height": 844})
+        for path in PAGES:
+            await page.goto(f"{http.base_url}{path}")
+            wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert (path, wide) == (path, 0)
+
+        await page.goto(f"{http.base_url}/stores/acme")
+        await page.wait_for_selector("#pulse:not([hidden]):not(.lost)")
+        await page.evaluate("window.sameDocument = true")
+        renamed = Campaign(store="acme", campaign="cart-24h", name="Renamed <b>just</b> now", day="2026-11-20")
+        await write_rows(kafka, [row(topics.CAMPAIGNS, "acme", "cart-24h", value=renamed)], PARTITIONS)
+        await page.wait_for_selector("text=Renamed <b>just</b> now", timeout=3000)
+        assert await page.evaluate("window.sameDocument")
+    assert complaints == []
