@@ -22,6 +22,11 @@ class VtexAccess(Model):
     calls_per_minute: int | None = Field(default=None, description="What the account allows, where it is known.")
     custom_fields: tuple[str, ...] = Field(default=(), description="Further fields of CL to read into `custom`.")
     opt_in_field: str = Field(default="isNewsletterOptIn", description="Field of CL that tells the opt-in.")
+    nulls_erase: tuple[str, ...] = Field(
+        default=(),
+        description="Fields of a customer (`phone`, `custom.x`) whose null in VTEX means that the value is gone; of "
+        "all others it means nothing, since VTEX wipes fields by itself.",
+    )
 
 
 class HellotextAccess(Model):

@@ -13,7 +13,7 @@ A customer is one row of state, a function of the set of what was read:
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from schemas.clock import to_text
@@ -59,14 +59,14 @@ def _contacts(email: str | None, phone: str | None, hasher: Hasher) -> dict[str,
     }  # fmt: skip
 
 
-def told_by(read: CustomerRead, country: str, hasher: Hasher, believed: frozenset[str] = frozenset()) -> dict[str, Any]:
+def told_by(read: CustomerRead, country: str, hasher: Hasher, nulls_erase: Iterable[str] = ()) -> dict[str, Any]:
     """Return what a CL document tells: usable values only.
 
     Args:
         read: the document.
         country: for phones without a prefix.
         hasher: the store's keyed hash.
-        believed: fields whose null means that the value is gone; all others keep what they had (NOTES 2.5).
+        nulls_erase: fields whose null means that the value is gone; all others keep what they had (NOTES 2.5).
     """
     # The account's phone stands in homePhone, whatever its name says (NOTES 2.5).
     phones = (read.home_phone, read.phone, read.cell_phone, read.business_phone)
@@ -74,11 +74,13 @@ def told_by(read: CustomerRead, country: str, hasher: Hasher, believed: frozense
     told = _contacts(usable_email(read.email), phone, hasher)
     told |= {name: text_of(getattr(read, name)) for name in _TEXTS}
     told |= {"user_id": normal_customer(read.user_id), "newsletter_opt_in": read.newsletter_opt_in}
-    told |= {
-        f"custom.{name}": text_of(value) if isinstance(value, str) else value for name, value in read.custom.items()
-    }
-    kept = believed | {f"{name}_hash" for name in believed}
-    return {name: value for name, value in told.items() if value is not None or name in kept}
+    told |= {f"custom.{name}": _usable(value) for name, value in read.custom.items()}
+    gone = {name: None for field in nulls_erase for name in (field, f"{field}_hash") if told.get(name) is None}
+    return gone | {name: value for name, value in told.items() if value is not None}
+
+
+def _usable(value: Any) -> Any:
+    return text_of(value) if isinstance(value, str) else value
 
 
 def place_of(read: CustomerRead) -> dict[str, Any]:

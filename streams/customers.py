@@ -35,17 +35,14 @@ class CustomersAgent(Agent):
 
     Args:
         stores: the connected stores.
-        believed: fields of a customer whose null means that the value is gone. None by default: VTEX wipes names and
-            phones by itself (NOTES 2.5).
     """
 
     name = "customers"
     inputs = (topics.VTEX_CHANGES,)
     tables = (CUSTOMERS, LINKS)
 
-    def __init__(self, stores: Stores, believed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self._believed = believed
         self._asked: set[str] = set()
 
     def process(self, batch: Batch, shard: Shard) -> None:
@@ -77,10 +74,11 @@ class CustomersAgent(Agent):
             raise Poison(f"unreadable {envelope['type']}: {_fields_of(error)}") from None
         return _publish(book, store, shard)
 
-    def _read(self, book: CustomerBook, known: KnownStore, envelope: dict[str, Any]) -> None:
+    @staticmethod
+    def _read(book: CustomerBook, known: KnownStore, envelope: dict[str, Any]) -> None:
         data = envelope["data"]
         read = CustomerRead.model_validate(data)
-        told = told_by(read, known.connection.country, known.hash, self._believed)
+        told = told_by(read, known.connection.country, known.hash, known.connection.vtex.nulls_erase)
         at = version_of(read.source_version, _seen(envelope), data)
         book.read(_id(read.customer_id), told, place_of(read), read.source_version, at)
 

@@ -46,9 +46,11 @@ def bought(order="100-01", second=1, **buyer):
     return change(ORDER_CHANGED, order, data, second + 1)
 
 
-def a_shard(**settings):
-    """Return a shard that runs the customers agent alone."""
-    return MemoryShard([CustomersAgent(stores_of(a_store()), **settings)])
+def a_shard(*nulls_erase):
+    """Return a shard that runs the customers agent alone; in its store the nulls of the named fields erase."""
+    connection = a_store()
+    vtex = connection.vtex.model_copy(update={"nulls_erase": nulls_erase})
+    return MemoryShard([CustomersAgent(stores_of(connection.model_copy(update={"vtex": vtex})))])
 
 
 async def feed(shard, *events):

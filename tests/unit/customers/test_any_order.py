@@ -45,9 +45,9 @@ HISTORIES = st.lists(st.one_of(READS, ORDERS, ORDERS, DELETIONS), min_size=1, ma
 NOT_COMPARED = {"version", "updated_at", "changed", "source_version"}
 
 
-def end_of(events):
+def end_of(events, nulls_erase):
     """Return what readers of `vtex.customers` know in the end, and check what holds at every end."""
-    shard = a_shard()
+    shard = a_shard(*nulls_erase)
     asyncio.run(feed(shard, *events))
     rows = last_rows(shard)
     for row in rows.values():
@@ -67,14 +67,16 @@ def stands_for(rows, customer):
     return customer
 
 
-@settings(max_examples=150, deadline=None)
-@given(events=HISTORIES, chance=st.randoms(use_true_random=False))
-def test_any_permutation_and_repetition_ends_the_same(events, chance):
+@settings(max_examples=100, deadline=None)
+@given(
+    events=HISTORIES, erase=st.sampled_from([(), ("phone", "first_name")]), chance=st.randoms(use_true_random=False)
+)  # fmt: skip
+def test_any_permutation_and_repetition_ends_the_same(events, erase, chance):
     """The same customers with the same values, and the same state behind them."""
     arrival = events + chance.choices(events, k=3)
     chance.shuffle(arrival)
 
-    assert end_of(arrival) == end_of(events)
+    assert end_of(arrival, erase) == end_of(events, erase)
 
 
 @settings(max_examples=200, deadline=None)

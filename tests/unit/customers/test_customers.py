@@ -131,13 +131,14 @@ class TestWipes:
 
         assert len(rows) == 1
 
-    async def test_a_policy_may_believe_a_null(self):
-        """A store's policy names the fields whose null counts."""
-        shard = a_shard(believed=frozenset({"email", "gender"}))
-        rows = await feed(shard, read(email="a@b.co", gender="x", first_name="Ana"), read(second=5))
+    async def test_a_store_may_choose_that_a_null_erases(self):
+        """It names the fields of which it believes a null."""
+        shard = a_shard("email", "gender", "custom.tier")
+        known = read(email="a@b.co", gender="x", first_name="Ana", custom={"tier": "gold", "size": 4})
+        rows = await feed(shard, known, read(second=5))
 
-        assert set(rows[1]["changed"]) == {"email", "email_hash", "gender"}
-        assert rows[1]["first_name"] == "Ana"
+        assert set(rows[1]["changed"]) == {"email", "email_hash", "gender", "custom"}
+        assert (rows[1]["first_name"], rows[1]["custom"]) == ("Ana", {"size": 4})
 
     async def test_relayed_addresses_identify_nobody(self, shard):
         """Masks of VTEX and addresses of marketplaces never become a customer's e-mail (NOTES 4.3)."""

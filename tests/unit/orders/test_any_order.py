@@ -42,7 +42,7 @@ def end_of(events):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(events=st.lists(PARTS, min_size=1, max_size=8), chance=st.randoms(use_true_random=False))
 def test_any_permutation_and_repetition_ends_the_same(events, chance):
     """The same rows, and the same state."""
