@@ -52,6 +52,9 @@ def execute(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         return uvloop.run(work())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except BrokenPipeError:  # whoever read our output has had enough (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
     except Exception as error:
         message = told(error)
         if message is None:

@@ -3,9 +3,10 @@
 from rich.console import Console
 from rich.table import Table
 
-from hellotext_vtex.demo import Key, Verdict
+from connectors.console.figures import DASH
+from hellotext_vtex.demo import Verdict
+from hellotext_vtex.tables import FIGURES
 from hellotext_vtex.up import House
-from schemas.money import format_amount, micros_to_minor
 
 SHOWN = ("sent", "delivered", "clicks", "visitors", "conversions", "revenue", "refunded", "net", "cost_micros", "roi")
 MOST_DIFFERENCES = 20
@@ -23,7 +24,7 @@ def report(verdict: Verdict, house: House, console: Console) -> None:
     for key in sorted(verdict.cells.keys() | verdict.ledger.keys()):
         if key[2] == "total":
             ours = verdict.cells[key].model_dump() if key in verdict.cells else {}
-            table.add_row(key[0], key[1], *(_text(name, ours.get(name), key) for name in SHOWN),
+            table.add_row(key[0], key[1], *(_text(name, ours.get(name), key[4]) for name in SHOWN),
                           "[red]differs[/]" if key in wrong else "[green]equal[/]")  # fmt: skip
     console.print(table)
     for difference in verdict.differences[:MOST_DIFFERENCES]:
@@ -33,15 +34,16 @@ def report(verdict: Verdict, house: House, console: Console) -> None:
         console.print(f"[red]{len(verdict.differences)} of {verdict.figures} figures in {cells} cells differ.[/]")
     else:
         console.print(f"All {verdict.figures} figures in {cells} cells equal the ledger's.")
-    console.print(f"Dashboard: {house.urls['console']}   Sandbox: {house.urls['sandbox']}   "
-                  f"Broker: {house.connection.bootstrap_servers}", highlight=False)  # fmt: skip
+    console.print(f"Dashboard  {house.urls['console']}", highlight=False)
+    console.print(f"Sandbox    {house.urls['sandbox']}", highlight=False)
+    console.print(f"Broker     {house.connection.bootstrap_servers}", highlight=False)
 
 
-def _text(name: str, value: object, key: Key) -> str:
+def _text(name: str, value: object, currency: str) -> str:
     if value is None:
-        return "\N{EM DASH}"
+        return DASH
     if name == "cost_micros":
-        return f"{micros_to_minor(int(str(value)), key[4]) / 100:.2f}"
+        return FIGURES.cost(int(str(value)), currency).text
     if name in {"revenue", "refunded", "net"}:
-        return format_amount(int(str(value)), key[4])
+        return FIGURES.money(int(str(value)), currency).text
     return f"{value:.1%}" if isinstance(value, float) else str(value)

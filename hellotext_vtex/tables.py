@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from rich.console import Console
 from rich.table import Table
 
 from connectors.console.figures import Figures
 from schemas.kpis import CampaignKpis
 
 FIGURES: Final = Figures("en")
+UNBOUND: Final = 200
+"""Columns of a table that goes to a file or a pipe, where nothing has to be cut."""
 COLUMNS: Final = (
     "sent", "delivered", "failed", "seen", "clicks", "engaged", "visitors", "conversions", "revenue", "refunded", "net",
     "cost", "ctr", "conversion rate", "roas", "roi",
@@ -45,3 +48,9 @@ def kpi_table(cells: Iterable[CampaignKpis], names: Mapping[tuple[str, str], str
         name = names.get((cell.store, cell.campaign), cell.campaign)
         table.add_row(cell.store, name, f"{cell.date} {cell.currency}", *shown(cell))
     return table
+
+
+def terminal() -> Console:
+    """Return where tables are printed: as wide as the terminal, and wide where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=UNBOUND)

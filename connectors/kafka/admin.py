@@ -10,7 +10,12 @@ from typing import Final
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaConnectionError,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
@@ -112,7 +117,10 @@ class Admin:
 
     async def committed(self, group: str) -> dict[TopicPartition, int]:
         """Return the offsets that a consumer group has committed; those of a transaction once it is complete."""
-        found = await self._client.list_consumer_group_offsets(group)
+        try:
+            found = await self._client.list_consumer_group_offsets(group)
+        except GroupCoordinatorNotAvailableError:  # no group has ever been on this broker
+            return {}
         return {place: told.offset for place, told in found.items() if told.offset >= 0}
 
     async def delete(self, names: Iterable[str]) -> None:

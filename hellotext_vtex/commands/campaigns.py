@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Table
 
 from connectors.console.rows import write_row
@@ -16,6 +15,7 @@ from hellotext_vtex.foreground import execute, fail, print_json, told
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
+from hellotext_vtex.tables import terminal
 from schemas.messages import Campaign
 from schemas.money import to_micros
 from schemas.topics import CAMPAIGNS
@@ -48,7 +48,7 @@ def list_campaigns(store: Store, json: Json = False) -> None:
         values = (row.campaign, row.name, row.channel, row.day, row.recipients, row.deliveries, row.cost_micros,
                   row.currency)  # fmt: skip
         table.add_row(*("" if value is None else str(value) for value in values))
-    Console().print(table)
+    terminal().print(table)
 
 
 def put(

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from connectors.kafka.audit import AuditReport, audit
@@ -13,6 +12,7 @@ from hellotext_vtex.foreground import execute, print_json
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected, started
+from hellotext_vtex.tables import terminal
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "wrong": "[red]✗[/]"}
@@ -34,7 +34,7 @@ def doctor(json: Json = False) -> None:
     if json:
         print_json([asdict(finding) for finding in findings])
     else:
-        console = Console(highlight=False)
+        console = terminal()
         for finding in findings:
             console.print(f"{_MARKS[finding.state]} {finding.about:14} {finding.detail}")
     if any(finding.state == "wrong" for finding in findings):
@@ -67,6 +67,6 @@ def _show(report: AuditReport) -> None:
         for topic, counts in row["topics"].items():
             table.add_row(store, topic, *(f"{counts.get(name, 0):,}" for name in names))
         table.add_row(f"[bold]{store}[/]", "all", *(f"{row[name]:,}" for name in names))
-    console = Console()
+    console = terminal()
     console.print(table)
     console.print("balanced: every accepted event has one fate" if report.balanced else "[red]NOT balanced[/]")

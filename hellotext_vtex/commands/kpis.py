@@ -9,19 +9,18 @@ from typing import Annotated, Any, Literal
 
 import orjson
 import typer
-from connectors.kafka.explain import Explained, explain
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.explain import Explained, explain
 from connectors.kafka.reader import CommittedReader, latest_by_key
 from hellotext_vtex.commands.campaigns import read_campaigns
-from hellotext_vtex.foreground import execute, fail, print_json
+from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.tables import FIGURES, kpi_table
+from hellotext_vtex.tables import FIGURES, kpi_table, terminal
 from schemas.kpis import Attribution, CampaignKpis
 from schemas.model import Model
 from schemas.topics import ATTRIBUTIONS, KPI_CAMPAIGNS, Topic
@@ -62,7 +61,9 @@ def show(
         print_json([cell.model_dump(mode="json") for cell in cells])
         return
     names = execute(lambda: campaign_names(settings))
-    Console().print(kpi_table(cells, names) if cells else "No figures yet: they come with messages, visits and orders.")
+    terminal().print(
+        kpi_table(cells, names) if cells else "No figures yet: they come with messages, visits and orders."
+    )
 
 
 def watch(store: StoreOption = None, campaign: CampaignOption = None, basis: BasisOption = "total") -> None:
@@ -161,12 +162,12 @@ async def _currency(connection: KafkaConnection, store: str) -> str:
         cell = CampaignKpis.model_validate_json(record.value)
         if cell.store == store:
             return cell.currency
-    return "XXX"
+    raise CommandError(f"store {store} has no figures yet: hellotext-vtex kpis show")
 
 
 def _print_explained(found: Explained) -> None:
     cell = found.cell
-    console = Console()
+    console = terminal()
     console.print(kpi_table([cell], {}))
     table = Table("order", "ordered", "amount", "refunded", "net", "rule", "touch", "at", "losers")
     for order in found.orders:
@@ -209,7 +210,7 @@ def sql(
     table = Table(*columns)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(table)
+    terminal().print(table)
 
 
 def _fill(database: sqlite3.Connection, name: str, model: type[Model], rows: list[Any]) -> None:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from connectors.kafka.dead_letters import Letter, Redriven, list_letters, redrive, show
@@ -13,6 +12,7 @@ from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
+from hellotext_vtex.tables import terminal
 from schemas.fates import DeadLetter
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -44,7 +44,7 @@ def list_all(store: StoreOption = None, step: StepOption = None, json: Json = Fa
     table = Table("at", "store", "step", "reason", "letter", "can be redriven")
     for letter in letters:
         table.add_row(letter.at, letter.store, letter.step, letter.reason, letter.letter, letter.obstacle or "yes")
-    Console().print(table)
+    terminal().print(table)
 
 
 def show_one(

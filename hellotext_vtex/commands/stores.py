@@ -4,7 +4,6 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from connectors.console.rows import remove_row, write_row
@@ -13,6 +12,7 @@ from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
+from hellotext_vtex.tables import terminal
 from schemas.money import to_micros
 from schemas.stores import Price, Rate, StoreConnection
 from schemas.topics import STORES
@@ -50,7 +50,7 @@ def list_stores(json: Json = False) -> None:
             row.store, row.vtex.account, row.hellotext.business_id, "yes" if row.infobip else "no", row.country,
             row.currency, row.timezone, "paused" if row.paused else "following",
         )  # fmt: skip
-    Console().print(table)
+    terminal().print(table)
 
 
 def show(store: Name, json: Json = False) -> None:

@@ -62,6 +62,7 @@ def demo(
     from hellotext_vtex.demo import Demo
     from hellotext_vtex.keys import open_box
     from hellotext_vtex.report import report
+    from hellotext_vtex.tables import terminal
     from hellotext_vtex.up import Wish, everything
 
     shutil.rmtree(DEMO_STATE, ignore_errors=True)
@@ -80,7 +81,7 @@ def demo(
                     return 130
                 verdict = play.result()
                 show.stop()
-                report(verdict, house, Console())
+                report(verdict, house, terminal())
                 if not once:
                     print("It stays up until Ctrl-C.", flush=True)
                     await stop.wait()

@@ -5,7 +5,6 @@ from base64 import b64encode
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from connectors.kafka.provisioning import Provisioned, TopicState, describe, provision
@@ -14,6 +13,7 @@ from connectors.kafka.readiness import wait_until_ready
 from hellotext_vtex.foreground import execute, fail, print_json, print_line
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
+from hellotext_vtex.tables import terminal
 from schemas.topics import BY_NAME, TOPICS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -42,7 +42,7 @@ def list_topics(json: Json = False) -> None:
     for state in states:
         shown = ", ".join(f"{name}={value}" for name, value in sorted(state.settings.items()))
         table.add_row(state.name, str(state.partitions), str(state.replication), f"{state.size:,}", shown)
-    Console().print(table)
+    terminal().print(table)
     if missing:
         print(f"missing: {', '.join(missing)} (hellotext-vtex topics create)")
 

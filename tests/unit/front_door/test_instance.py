@@ -5,7 +5,12 @@ import sys
 
 from hellotext_vtex.instance import claim
 
-ASK = "import sys, pathlib, hellotext_vtex.instance as i; print(i.claim('worker', pathlib.Path(sys.argv[1])), flush=True); sys.stdin.read()"
+ASK = """
+import sys, pathlib
+from hellotext_vtex.instance import claim
+print(claim("worker", pathlib.Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
 
 
 def ask(folder):
