@@ -51,7 +51,7 @@ def agrees(cell: CampaignKpis, orders: Iterable[Attribution]) -> bool:
     return sums == (cell.conversions, cell.revenue, cell.refunded, cell.net) and buckets == cell.time_to_conversion
 
 
-async def explain(
+async def explain(  # noqa: PLR0917  a cell has five names, in the order of its key
     connection: KafkaConnection, store: str, campaign: str, basis: Basis, date: str, currency: str
 ) -> Explained:
     """Return a cell with the orders behind it, as they stand now.
@@ -72,7 +72,7 @@ async def explain(
     cells = await _rows(connection, KPI_CAMPAIGNS, shard, KPI_CAMPAIGNS.key(store, campaign) + b"/")
     raw = cells.get(KPI_CAMPAIGNS.key(store, campaign, basis, date, currency))
     if raw is None:
-        raise NoSuchCell(_absent(store, campaign, basis, date, currency, cells))
+        raise NoSuchCell(_absent(f"{store}/{campaign}", f"{basis}/{date}/{currency}", cells))
     cell = CampaignKpis.model_validate_json(raw)
     rows = await _rows(connection, ATTRIBUTIONS, shard, ATTRIBUTIONS.key(store, ""))
     orders = orders_behind((Attribution.model_validate_json(row) for row in rows.values()), cell)
@@ -114,10 +114,9 @@ async def _rows(connection: KafkaConnection, topic: Topic, shard: int, prefix: b
     return found
 
 
-def _absent(store: str, campaign: str, basis: str, date: str, currency: str, cells: dict[bytes, bytes]) -> str:
-    wanted = "/".join((store, campaign, basis, date, currency))
-    known = sorted(key.decode().removeprefix(f"{store}/{campaign}/") for key in cells)
+def _absent(campaign: str, wanted: str, cells: dict[bytes, bytes]) -> str:
+    known = sorted(key.decode().removeprefix(f"{campaign}/") for key in cells)
     if not known:
-        return f"there is no cell {wanted}: nothing is known of that campaign in that store (see `kpis show`)"
+        return f"there is no cell {campaign}/{wanted}: no figure of that campaign is known (see `kpis show`)"
     more = f" and {len(known) - 8} more" if len(known) > 8 else ""  # noqa: PLR2004  enough to see the pattern
-    return f"there is no cell {wanted}; the campaign has {', '.join(known[:8])}{more}"
+    return f"there is no cell {campaign}/{wanted}; the campaign has {', '.join(known[:8])}{more}"

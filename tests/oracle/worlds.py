@@ -143,7 +143,8 @@ class Builder:
         """Return a version of a customer; versions of all customers differ."""
         choice = self.random.choice
         return {
-            "store": "acme", "customer": choice(("c1", "c2")), "version": version, "user_id": choice(("u1", "u2", None)),
+            "store": "acme", "customer": choice(("c1", "c2")), "version": version,
+            "user_id": choice(("u1", "u2", None)),
             "email_hash": choice((*EMAILS, None)), "phone_hash": choice((*PHONE_HASHES, None)),
             "deleted": self.random.random() < 0.15,
         }  # fmt: skip
@@ -155,7 +156,8 @@ class Builder:
         source = choice(SOURCES)
         return {
             "store": "acme", "order": name, "order_ids": [f"{name}-01", *choice(([], [f"{choice(ORDERS)}-02"]))],
-            "order_form_id": choice(("f1", "f2", None)), "state": choice(("placed", "invoiced", "cancelled", "replaced")),
+            "order_form_id": choice(("f1", "f2", None)),
+            "state": choice(("placed", "invoiced", "cancelled", "replaced")),
             "created_at": to_text(self.at()), "currency": choice(("BRL", "BRL", "BRL", "USD")),
             "amount": choice((1000, 5000)), "cancelled": choice((0, 0, 500)), "refunded": choice((0, 300, 9000)),
             "marketing": None if source is None else {"utm_source": source, "utm_campaign": choice((*CAMPAIGNS, None))},
@@ -170,7 +172,8 @@ class Builder:
         return {
             "store": "acme", "campaign": name, "name": name, "channel": self.random.choice(("sms", "whatsapp", None)),
             "day": to_text(day)[:10], "recipients": self.maybe(0.6, some(50)), "deliveries": self.maybe(0.6, some(50)),
-            "cost_micros": self.maybe(0.4, some(10**6)), "currency": self.maybe(0.5, self.random.choice(("BRL", "EUR"))),
+            "cost_micros": self.maybe(0.4, some(10**6)),
+            "currency": self.maybe(0.5, self.random.choice(("BRL", "EUR"))),
         }  # fmt: skip
 
 

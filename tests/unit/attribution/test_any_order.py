@@ -14,7 +14,7 @@ from tests.stores import stores_of
 @settings(max_examples=1000, deadline=None)
 @given(seed=st.integers(0, 2**32), order=st.integers(0, 2**32))
 def test_any_order_and_repetition_ends_in_what_the_whole_set_says(seed: int, order: int):
-    """Whatever the order, batches and repetitions of a small shop's records: attributions and cells are the oracle's."""
+    """Whatever the order, batches and repetitions of a small shop's records: the outputs are the oracle's."""
     world = Builder(seed).world()
     random = Random(order)
     expected = Figures(world)
