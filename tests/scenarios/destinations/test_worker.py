@@ -24,6 +24,7 @@ from sandbox.infobip.api import Infobip
 from sandbox.infobip.reporter import Reporter
 from sandbox.temper import GENTLE, Temper
 from schemas import topics
+from schemas.events import CloudEvent
 from schemas.messages import MessageRequest
 from schemas.partition import shard_of
 from schemas.stores import InfobipAccess
@@ -198,3 +199,39 @@ async def test_killed_workers_leave_one_profile_for_each_customer_and_one_messag
     assert len(vendors.account.people.persons) == len(CUSTOMERS)
     assert vendors.hellotext.faults["hang"] > 0
     assert set(vendors.account.messages.times.values()) == {1}
+
+
+def an_event(number):
+    """Return an event of the tracking agent: every fifth is an order, the others are page views of ten sessions."""
+    action = "order.placed" if number % 5 == 0 else "page.viewed"
+    data = {"store": "acme", "session": f"S{number % 10}", "action": action, "at": "2026-01-01T00:00:00.000Z",
+            "parameters": {"number": number}, "device": {}}  # fmt: skip
+    return CloudEvent[dict](
+        id=f"e{number}", source="tracking", type="tracking.event", time=data["at"], store="acme",
+        receivedtime=data["at"], data=data,
+    )  # fmt: skip
+
+
+async def test_forwarded_events_arrive_once_and_orders_for_certain(kafka, vendors, workers):
+    """What is not repeated after a lost answer or a killed worker is told; nothing is doubled, no order is missing."""
+    await put(kafka, topics.TRACKING_EVENTS, [(f"S{number % 10}", an_event(number)) for number in range(120)])
+    told = vendors.business.told
+
+    async def some():
+        return len(told.get("events", [])) >= 40
+
+    await until("some events", some)
+    await workers.kill()
+    vendors.calm()
+
+    async def all_told():
+        arrived = {event["number"] for event in told["events"]}
+        letters = {letter["detail"] for letter in await read_topic(kafka, topics.DEAD_LETTERS.name)}
+        return all(number in arrived or f"event e{number}" in letters for number in range(120))
+
+    await until("every event has arrived or is told", all_told)
+    times = Counter(event["number"] for event in told["events"])
+    assert all(times[number] == 1 for number in times if number % 5)
+    assert all(times[number] for number in range(0, 120, 5))
+    views = [event["number"] for event in told["events"] if event["session"] == "S1"]
+    assert views == sorted(views)
