@@ -48,12 +48,12 @@ def chromium() -> str:
 @contextlib.asynccontextmanager
 async def browser_page(*arguments: str) -> AsyncIterator[Page]:
     """A page of a Chromium that blocks third parties' cookies."""
-    wanted = ["--no-sandbox", "--test-third-party-cookie-phaseout", *arguments]
+    # As an argument: what a context pretends to be does not hold for the beacon of a page that is left.
+    wanted = ["--no-sandbox", "--test-third-party-cookie-phaseout", f"--user-agent={PHONE}", *arguments]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=wanted)
         try:
-            context = await browser.new_context(user_agent=PHONE)
-            yield await context.new_page()
+            yield await browser.new_page()
         finally:
             await browser.close()
 

@@ -1,5 +1,7 @@
 """The wizard's snippet in a real Chromium, through a purchase: what the page tells is what stands in the topics."""
 
+import json
+
 import pytest
 
 from connectors.pixel.snippet import snippets_for
@@ -151,6 +153,29 @@ async def test_the_checkout_script_tells_who_buys_and_what(kafka, tmp_path):
     assert (checkout["order_form"], checkout["amount"], checkout["currency"]) == ("form-1", "179.8", "BRL")
     assert by_kind["identification"]["session"] == checkout["session"]
     assert len({row["id"] for row in await read_topic(kafka, "pixel.events")}) == 3
+
+
+async def test_the_checkouts_data_layer_tells_the_order(kafka, tmp_path):
+    """For shops whose storefront does not (FastStore): pushed before or after the script came, it is one order."""
+    box = secret_box()
+    store = connected(box)
+    await connect(kafka, store)
+    async with running(kafka, box, tmp_path / "spool") as collector:
+        script = snippets_for(store, collector.url).checkout
+        pushed = json.dumps({"event": "orderPlaced", **ORDER})
+        head = f"<script>window.dataLayer = [{{event: 'other'}}, {pushed}];\n{script}</script>"
+        async with shop(head) as url, browser_page() as page:
+            await collector.ready()
+            await page.goto(url)
+            await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+            await page.evaluate(f"dataLayer.push({pushed})")
+            told = await actions(kafka, 2)
+            await page.wait_for_function("!localStorage.getItem('hello_queue')")
+            length = await page.evaluate("dataLayer.length")
+
+    (order,) = [data for data in told if data.get("action") == "order.placed"]
+    assert (order["order"], order["amount"], order["currency"]) == ("v123", "179.8", "BRL")
+    assert length == 3
 
 
 async def test_the_collector_keeps_the_session_as_the_shops_cookie(kafka, tmp_path):

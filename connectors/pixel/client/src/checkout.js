@@ -1,5 +1,7 @@
-// For checkout6-custom.js: pixel apps do not run in VTEX's checkout (contracts/vtex NOTES 6).
+// For checkout6-custom.js and the confirmation's custom script: pixel apps do not run in VTEX's checkout (contracts/vtex
+// NOTES 6). There the dataLayer tells the order, for FastStore shops nothing else does (NOTES 7).
 
+import { placed } from "./order.js";
 import { start } from "./start.js";
 
 const client = start(document.currentScript);
@@ -31,6 +33,20 @@ const changed = (form) => {
     currency,
     object_parameters: order(form, currency),
   });
+};
+
+const layered = (entry) => {
+  if (entry && entry.event === "orderPlaced" && entry.orderGroup && client.isInitialized) {
+    client.track("order.placed", placed(entry));
+  }
+};
+
+const layer = (window.dataLayer = window.dataLayer || []);
+const push = layer.push;
+layer.forEach(layered);
+layer.push = (...entries) => {
+  entries.forEach(layered);
+  return push.apply(layer, entries);
 };
 
 if (window.jQuery) window.jQuery(window).on("orderFormUpdated.vtex", (_, form) => form && changed(form));

@@ -1,9 +1,9 @@
 // VTEX's storefront messages as Hellotext's actions (contracts/vtex NOTES 6 and 7). Any script on the page can forge
 // them, so they are only ever told on, never trusted.
 
-const DOUBLE = 1000; // pageView and viewCart fire twice on some pages (NOTES 6, known issues)
+import { money, placed } from "./order.js";
 
-const money = (value, currency) => (value == null ? undefined : { amount: value, currency });
+const DOUBLE = 1000; // pageView and viewCart fire twice on some pages (NOTES 6, known issues)
 
 // A cart item's price is in cents when priceIsInt says so; viewCart's is unless it says otherwise (NOTES 6).
 const cartItem = (item, currency, cents) => ({
@@ -13,12 +13,6 @@ const cartItem = (item, currency, cents) => ({
     reference: item.productId || item.id, sku: item.skuId || item.id, name: item.name, source: "vtex", brand: item.brand,
     categories: item.category ? [item.category] : undefined, image_url: item.imageUrl, url: item.detailUrl,
   },
-});
-
-const orderItem = (item, currency) => ({
-  quantity: item.quantity,
-  price: money(item.sellingPrice != null ? item.sellingPrice : item.price, currency),
-  product: { reference: item.id, sku: item.sku, name: item.name, source: "vtex", brand: item.brand },
 });
 
 const round = (items) =>
@@ -75,21 +69,7 @@ export const listen = (hellotext) => {
         hellotext.identify(id, { email, phone, firstName, lastName, document, source: "vtex" });
       }
     },
-    orderPlaced: (event) => {
-      const currency = event.transactionCurrency || event.currency;
-      const [email, first_name, last_name] = event.visitorContactInfo || [];
-      // The page tells it again on every reload: one order, one id.
-      track("order.placed", {
-        event_id: "order.placed/" + event.orderGroup,
-        amount: event.transactionTotal,
-        currency,
-        user_parameters: { email, first_name, last_name, phone: event.visitorContactPhone, source: "vtex" },
-        object_parameters: {
-          reference: event.orderGroup, source: "vtex", coupon: event.coupon || undefined,
-          orders: event.ordersInOrderGroup, items: (event.transactionProducts || []).map((item) => orderItem(item, currency)),
-        },
-      });
-    },
+    orderPlaced: (event) => track("order.placed", placed(event)),
   };
 
   // FastStore speaks GA4 (NOTES 7), amounts in major units.
