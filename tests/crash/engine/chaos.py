@@ -14,86 +14,39 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from connectors.kafka.embedded import EmbeddedCluster, EmbeddedKafka
 from schemas import topics
-from tests.crash.engine.ledger import PARTITIONS, Findings, Load, committed, table, verify
+from tests.crash.engine.ledger import Load, verify
+from tests.crash.herd import PARTITIONS, Findings, Herd, committed, drained
 
-ROOT = Path(__file__).parents[3]
 SESSION_S = 6.0
-DRAIN_S = 90.0
+INPUTS = [topic.name for topic in (topics.PIXEL_EVENTS, topics.TRACKING_EVENTS, topics.EFFECTS_OUTCOMES)]
 
 
-class Herd:
-    """The worker processes, restarted as soon as they die."""
+def command(bootstrap: str, prefix: str, folder: Path, args: argparse.Namespace) -> Callable[[str, int], list[str]]:
+    """Return what starts a worker: while `args.wild`, one that fails, dies and dates as it likes."""
+    common = [sys.executable, "-m", "tests.crash.engine.shop_worker", "--bootstrap", bootstrap, "--prefix", prefix]
 
-    def __init__(self, bootstrap: str, prefix: str, folder: Path, args: argparse.Namespace) -> None:
-        self._common = ["--bootstrap", bootstrap, "--prefix", prefix, "--folder", str(folder)]
-        self._folder = folder
-        self._args = args
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._starts = 0
-        self.exits: list[int] = []
-        self.wild = True
+    def start(instance: str, earlier: int) -> list[str]:
+        seed = str(args.seed * 1000 + earlier + 1)
+        given = [*common, "--folder", str(folder), "--instance", instance, "--standby", str(args.standby)]
+        given += ["--seed", seed]
+        if args.wild:
+            given += ["--fault", "0.01", "--self-kill", str(args.self_kill), "--wandering-clock"]
+            given += [] if earlier else ["--die-at", "acknowledged"]
+        return given
 
-    def start(self, instance: str) -> None:
-        """Start a worker."""
-        self._starts += 1
-        seed = str(self._args.seed * 1000 + self._starts)
-        command = [sys.executable, "-m", "tests.crash.engine.shop_worker", *self._common, "--instance", instance]
-        command += ["--standby", str(self._args.standby), "--seed", seed]
-        if self.wild:
-            command += ["--fault", "0.01", "--self-kill", str(self._args.self_kill)]
-            if self._starts == 1:
-                command.append("--kill-first")
-        with (self._folder / f"log-{instance}").open("ab") as log:
-            self._running[instance] = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
-
-    def mind(self) -> None:
-        """Restart what has died."""
-        for instance, process in list(self._running.items()):
-            code = process.poll()
-            if code is not None:
-                self.exits.append(code)
-                self.start(instance)
-
-    async def minded(self, seconds: float) -> None:
-        """Mind them for so long."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            self.mind()
-            await asyncio.sleep(0.1)
-
-    def signal(self, instance: str, number: int) -> None:
-        """Send a signal to a worker, if it lives."""
-        if self._running[instance].poll() is None:
-            self._running[instance].send_signal(number)
-
-    @property
-    def instances(self) -> list[str]:
-        """The workers."""
-        return sorted(self._running)
-
-    def stop(self) -> None:
-        """Stop all."""
-        for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
-        for process in self._running.values():
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    return start
 
 
 async def put(options: dict[str, Any], prefix: str, load: Load, seconds: float) -> None:
@@ -114,7 +67,7 @@ async def put(options: dict[str, Any], prefix: str, load: Load, seconds: float) 
 async def disturb(herd: Herd, cluster: EmbeddedCluster | None, chance: random.Random, args: argparse.Namespace) -> None:
     """Kill, freeze and restart workers and brokers at random until all of it is done."""
     seconds = args.seconds
-    acts = ["kill"] * args.kills + ["freeze"] * args.freezes + ["roll"] * (args.kills // 8)
+    acts = ["kill"] * args.kills + ["freeze"] * args.freezes + ["roll"] * (args.kills // 8) + ["leave"] * args.leaves
     acts += ["broker kill"] * args.broker_kills + ["broker stall"] * args.broker_stalls if cluster else []
     chance.shuffle(acts)
     for act in acts:
@@ -123,6 +76,8 @@ async def disturb(herd: Herd, cluster: EmbeddedCluster | None, chance: random.Ra
         victim = chance.choice(herd.instances)
         if act == "kill":
             herd.signal(victim, signal.SIGKILL)
+        elif act == "leave":
+            await herd.absent(victim, chance.choice([signal.SIGTERM, signal.SIGKILL]), SESSION_S + chance.uniform(1, 3))
         elif act == "roll":
             for instance in herd.instances:
                 herd.signal(instance, signal.SIGTERM)
@@ -142,40 +97,6 @@ async def disturb(herd: Herd, cluster: EmbeddedCluster | None, chance: random.Ra
                 cluster.thaw_node(node)
             await herd.minded(8.0)  # back in sync before the next may go
         herd.mind()
-
-
-async def drained(options: dict[str, Any], prefix: str, herd: Herd) -> bool:
-    """Wait until every input is consumed to its end and the outbox is empty."""
-    admin = AIOKafkaAdminClient(**options)
-    await admin.start()
-    quiet, until = 0, time.monotonic() + DRAIN_S
-    names = [prefix + topic.name for topic in (topics.PIXEL_EVENTS, topics.TRACKING_EVENTS, topics.EFFECTS_OUTCOMES)]
-    try:
-        while quiet < 3 and time.monotonic() < until:
-            herd.mind()
-            await asyncio.sleep(0.5)
-            offsets = await admin.list_consumer_group_offsets(prefix + "streams")
-            done = {(tp.topic, tp.partition): meta.offset for tp, meta in offsets.items()}
-            ends = await _ends(options, names)
-            behind = sum(end - max(done.get(part, 0), 0) for part, end in ends.items())
-            # Every transaction leaves a marker behind its records, which is consumed without being committed.
-            caught = all(end - max(done.get(part, 0), 0) <= 40 for part, end in ends.items())
-            quiet = quiet + 1 if caught and not await table(options, prefix, "engine.outbox") else 0
-    finally:
-        await admin.close()
-    if quiet < 3:
-        print(f"not drained: {behind} behind")
-    return quiet >= 3
-
-
-async def _ends(options: dict[str, Any], names: list[str]) -> dict[tuple[str, int], int]:
-    consumer = AIOKafkaConsumer(**options, isolation_level="read_committed")
-    await consumer.start()
-    try:
-        ends = await consumer.end_offsets([TopicPartition(name, n) for name in names for n in range(PARTITIONS)])
-    finally:
-        await consumer.stop()
-    return {(tp.topic, tp.partition): end for tp, end in ends.items()}
 
 
 async def compare_tables(options: dict[str, Any], prefix: str, folder: Path, herd: Herd, found: Findings) -> None:
@@ -220,8 +141,8 @@ async def chaos(bootstrap: str, args: argparse.Namespace, cluster: EmbeddedClust
     await admin.close()
     load = Load(args.events, args.keys, args.seed)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    herd = Herd(bootstrap, prefix, folder, args)
-    what = f"events={args.events} kills={args.kills} freezes={args.freezes}"
+    herd = Herd(command(bootstrap, prefix, folder, args), folder)
+    what = f"events={args.events} kills={args.kills} freezes={args.freezes} leaves={args.leaves}"
     print(f"seed={args.seed} {what} prefix={prefix} logs={folder}", flush=True)
     started = time.monotonic()
     try:
@@ -231,14 +152,14 @@ async def chaos(bootstrap: str, args: argparse.Namespace, cluster: EmbeddedClust
             put(options, prefix, load, args.seconds),
             disturb(herd, cluster, chance, args),
         )
-        herd.wild = False
+        args.wild = False
         for instance in herd.instances:
             herd.signal(instance, signal.SIGKILL)
-        done = await drained(options, prefix, herd)
+        left = await drained(options, prefix, INPUTS, herd)
         found = Findings()
         calls = (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
         found = await verify(options, prefix, load, calls)
-        found.expect("drained", done, expected=True)
+        found.expect("not drained", left, {})
         await compare_tables(options, prefix, folder, herd, found)
     finally:
         herd.stop()
@@ -260,6 +181,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--keys", type=int, default=5_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--freezes", type=int, default=2)
+    parser.add_argument("--leaves", type=int, default=2, help="workers that stay away until their shards have moved")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--standby", type=int, default=0)
     parser.add_argument("--replication", type=int, default=1)
@@ -269,6 +191,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--brokers", type=int, default=1, choices=[1, 3], help="embedded ones")
     parser.add_argument("--broker-kills", type=int, default=2, help="of three brokers")
     parser.add_argument("--broker-stalls", type=int, default=1)
+    parser.set_defaults(wild=True)
     return parser.parse_args(given)
 
 

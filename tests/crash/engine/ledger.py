@@ -2,19 +2,20 @@
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from connectors.kafka.audit import audit
+from connectors.kafka.connection import KafkaConnection
 from schemas import topics
 from schemas.partition import shard_of
 from tests.crash.engine.sample import GIANT, POISON
+from tests.crash.herd import PARTITIONS, Findings, changelog, committed
 
 STORES = [f"store{n}" for n in range(23)]
-PARTITIONS = 4
 
 
 @dataclass
@@ -25,21 +26,30 @@ class Load:
         events: distinct ids.
         keys: over which they are spread.
         seed: of everything random.
+        first: number of the first event.
     """
 
     events: int
     keys: int
     seed: int
+    first: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     ids: set[str] = field(default_factory=set)
     put: int = 0
     dead: int = 0
 
+    def add(self, other: "Load") -> None:
+        """Take in what another load has put."""
+        self.counts += other.counts
+        self.ids |= other.ids
+        self.put += other.put
+        self.dead += other.dead
+
     def records(self) -> Iterator[tuple[int, bytes, bytes]]:
         """Yield (shard, key, value): 5 % come twice at once, 1 % again later, a few are poison or giants."""
         chance = random.Random(self.seed)
         late: list[tuple[int, bytes, bytes]] = []
-        for number in range(self.events):
+        for number in range(self.first, self.first + self.events):
             name = chance.randrange(self.keys)
             store = STORES[name % len(STORES)]
             kind = POISON if number % 4001 == 17 else GIANT if number % 9001 == 23 else b"event"
@@ -66,39 +76,6 @@ class Load:
             yield record
 
 
-@dataclass
-class Findings:
-    """What was found; `lost` and `doubled` are 0 when the engine keeps its word."""
-
-    lost: int = 0
-    doubled: int = 0
-    wrong: list[str] = field(default_factory=list)
-
-    def expect(self, what: str, found: Any, expected: Any) -> None:
-        """Note a difference."""
-        if found != expected:
-            self.wrong.append(f"{what}: found {found!r}, expected {expected!r}")
-
-
-async def committed(options: dict[str, Any], topic: str) -> AsyncIterator[Any]:
-    """Yield every committed record of a topic, partition by partition, in offset order."""
-    consumer = AIOKafkaConsumer(**options, isolation_level="read_committed", enable_auto_commit=False,
-                                auto_offset_reset="earliest")  # fmt: skip
-    await consumer.start()
-    try:
-        parts = [TopicPartition(topic, number) for number in range(PARTITIONS)]
-        consumer.assign(parts)
-        ends = await consumer.end_offsets(parts)
-        for part in parts:
-            await consumer.seek_to_beginning(part)
-        while any([await consumer.position(part) < ends[part] for part in parts]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    yield record
-    finally:
-        await consumer.stop()
-
-
 async def verify(options: dict[str, Any], prefix: str, load: Load, calls: list[str]) -> Findings:
     """Compare what a run left behind with the truth."""
     found = Findings()
@@ -106,7 +83,20 @@ async def verify(options: dict[str, Any], prefix: str, load: Load, calls: list[s
     await _counts(options, prefix, load, found)
     await _fates(options, prefix, load, found)
     await _effects(options, prefix, load, calls, found)
+    await audited(options, prefix, load.put, found)
     return found
+
+
+async def audited(options: dict[str, Any], prefix: str, put: int, found: Findings) -> None:
+    """Have the product's own `audit` prove from the topics that every record has one fate."""
+    report = await audit(KafkaConnection(options["bootstrap_servers"], prefix))
+    taken_in = [balance for by_topic in report.stores.values() for balance in by_topic.values()]
+    between = [balance for by_topic in report.agents.values() for balance in by_topic.values()]
+    found.expect("audit is balanced", report.balanced, expected=True)
+    found.expect("audit: accepted", sum(balance.accepted for balance in taken_in), put)
+    found.expect("audit: in flight", sum(balance.in_flight for balance in (*taken_in, *between)), 0)
+    found.lost += sum(balance.lost for balance in (*taken_in, *between))
+    found.doubled += sum(balance.doubled for balance in (*taken_in, *between))
 
 
 async def _once(options: dict[str, Any], prefix: str, load: Load, found: Findings) -> None:
@@ -128,17 +118,9 @@ async def _counts(options: dict[str, Any], prefix: str, load: Load, found: Findi
     for key, count in load.counts.items():
         found.lost += max(0, count - last.get(key, 0))
         found.doubled += max(0, last.get(key, 0) - count)
-    changelog = await table(options, prefix, "chaos.counts")
-    found.expect("counts in the changelog", {key: int(raw) for key, raw in changelog.items()}, dict(load.counts))
-    found.expect("ids in the changelog", (await table(options, prefix, "chaos.seen")).keys(), load.ids)
-
-
-async def table(options: dict[str, Any], prefix: str, name: str) -> dict[str, bytes]:
-    """Return what a table's changelog says."""
-    rows: dict[str, bytes | None] = {}
-    async for record in committed(options, f"{prefix}streams.{name}-changelog"):
-        rows[record.key.decode()] = record.value
-    return {key: value for key, value in rows.items() if value is not None}
+    counts = await changelog(options, prefix, "chaos.counts")
+    found.expect("counts in the changelog", {key: int(raw) for key, raw in counts.items()}, dict(load.counts))
+    found.expect("ids in the changelog", (await changelog(options, prefix, "chaos.seen")).keys(), load.ids)
 
 
 async def _fates(options: dict[str, Any], prefix: str, load: Load, found: Findings) -> None:
@@ -146,7 +128,7 @@ async def _fates(options: dict[str, Any], prefix: str, load: Load, found: Findin
     async for record in committed(options, prefix + topics.EVENT_FATES.name):
         summary = orjson.loads(record.value)
         totals[summary["agent"]].update(summary["counts"])
-    balance = totals["deduplicate"]
+    balance = totals["tracking"]
     found.expect("fates of all that was put", sum(balance.values()), load.put)
     found.expect("fates counted", balance["counted"], len(load.ids))
     found.expect("fates dead", balance["dead"], load.dead)
@@ -157,7 +139,7 @@ async def _fates(options: dict[str, Any], prefix: str, load: Load, found: Findin
 
 
 async def _effects(options: dict[str, Any], prefix: str, load: Load, calls: list[str], found: Findings) -> None:
-    told = {key: orjson.loads(raw) for key, raw in (await table(options, prefix, "chaos.told")).items()}
+    told = {key: orjson.loads(raw) for key, raw in (await changelog(options, prefix, "chaos.told")).items()}
     numbers = [int(event.partition("-")[2]) for event in load.ids]
     expected = {number for number in numbers if number % 50 == 0}
     found.expect("effects told", len(told), len(expected))
@@ -171,4 +153,4 @@ async def _effects(options: dict[str, Any], prefix: str, load: Load, calls: list
             found.lost += 1
         if repeatable and statuses != ["done"]:
             found.wrong.append(f"repeatable effect {key} ended {statuses}")
-    found.expect("rows left in the outbox", await table(options, prefix, "engine.outbox"), {})
+    found.expect("rows left in the outbox", await changelog(options, prefix, "engine.outbox"), {})

@@ -20,9 +20,12 @@ class UnreasonableError(Exception):
 
 
 class Deduplicate(Agent):
-    """Forwards every event once; now and then it raises over a whole batch, which must not matter."""
+    """Forwards every event once; now and then it raises over a whole batch, which must not matter.
 
-    name = "deduplicate"
+    It bears the name of the agent in whose place it stands: `audit` holds that one accountable for the topic.
+    """
+
+    name = "tracking"
     inputs = (topics.PIXEL_EVENTS,)
     tables = (SEEN,)
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from schemas.clock import to_text
+from streams.engine import shard
 from streams.engine.effect import Effect, EffectOutcome
 from streams.engine.milestones import Point
 from streams.engine.settings import EffectSettings, EngineSettings
@@ -36,20 +37,24 @@ class Broker:
         return self._prefix + name
 
 
+SPANS_S = {"committing": 0.004, "recovering": 0.05}
+"""What follows these points takes so long; death comes somewhere in it."""
+
+
 class SelfKiller:
     """Kills its own process, without warning, at a point of a transaction.
 
     Args:
         share: of the points that are deadly.
         seed: of the choice.
-        first: kill at the first transaction's commit already.
+        certain: the point that is deadly the first time already.
         log: a line is appended for every death.
     """
 
-    def __init__(self, share: float, seed: int, first: bool, log: Path) -> None:
+    def __init__(self, share: float, seed: int, certain: str | None, log: Path) -> None:
         self._share = share
         self._random = random.Random(seed)
-        self._first = first
+        self._certain = certain
         self._log = log
 
     def reached(self, point: Point, shard: int) -> None:
@@ -57,12 +62,12 @@ class SelfKiller:
         share = self._share
         if point == "recovering":
             share = min(0.08, share * 40)
-        elif self._first and point == "acknowledged":
+        if point == self._certain:
             share = 1.0
         if self._random.random() >= share:
             return
-        if point == "committing":
-            delay = self._random.uniform(0, 0.004)
+        if point in SPANS_S:
+            delay = self._random.uniform(0, SPANS_S[point])
             threading.Thread(target=self._die, args=(f"{point}+{delay * 1000:.1f}ms", shard, delay)).start()
         else:
             self._die(point, shard, 0.0)
@@ -72,6 +77,27 @@ class SelfKiller:
         with self._log.open("a") as log:
             log.write(f"{point} shard {shard}\n")
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class WanderingClock:
+    """A clock that jumps back and forth by minutes, as none should.
+
+    Args:
+        seed: of the jumps.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._until = 0.0
+        self._off = 0.0
+
+    def __call__(self) -> float:
+        """Return the time that it shows."""
+        now = time.time()
+        if now >= self._until:
+            self._until = now + self._random.uniform(0.5, 3)
+            self._off = self._random.uniform(-1200, 1200)
+        return now + self._off
 
 
 def caller(calls: Path):
@@ -109,16 +135,19 @@ def main() -> int:
     parser.add_argument("--instance", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--self-kill", type=float, default=0.0)
-    parser.add_argument("--kill-first", action="store_true")
+    parser.add_argument("--die-at")
+    parser.add_argument("--wandering-clock", action="store_true")
     parser.add_argument("--fault", type=float, default=0.0)
     parser.add_argument("--standby", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    killer = SelfKiller(args.self_kill, args.seed, args.kill_first, args.folder / "deaths")
+    killer = SelfKiller(args.self_kill, args.seed, args.die_at, args.folder / "deaths")
     settings = EngineSettings(
         instance=args.instance, state_folder=args.folder / args.instance, standby_replicas=args.standby,
         effects=EffectSettings(rate=500.0, concurrent=32),
     )  # fmt: skip
+    if args.wandering_clock:
+        shard.time = WanderingClock(args.seed)
     worker = Worker(
         Broker(args.bootstrap, args.prefix),
         [Deduplicate(args.fault, args.seed), Count()],
