@@ -56,6 +56,13 @@ async def test_kept_data_outlives_the_broker_and_is_nobody_elses(tmp_path):
             assert await consumer.end_offsets([place]) == {place: 1}
 
 
+async def test_a_cluster_id_may_begin_with_a_dash(tmp_path):
+    """One in 64 does, since ids are URL-safe base64: the formatting tool must not take it for an option."""
+    (tmp_path / "cluster.id").write_text("-" + "A" * 21)
+    async with EmbeddedKafka(tmp_path) as kafka:
+        assert kafka.version.startswith("4.")
+
+
 async def test_a_taken_port_is_refused_before_anything_starts(tmp_path):
     """The error names the port; nothing is left behind."""
     with socket.socket() as taken:
