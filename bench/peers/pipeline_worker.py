@@ -1,8 +1,11 @@
 """The product's own worker on its real pipeline: `python -m bench.peers.pipeline_worker BOOTSTRAP PREFIX EVENTS`."""
 
 import asyncio
+import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from bench.load import STORES
 from connectors.kafka.connection import KafkaConnection
@@ -10,6 +13,7 @@ from schemas import topics
 from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
 from streams.engine.settings import EngineSettings
 from streams.engine.worker import Worker
+from streams.figures.tables import CELLS
 from streams.pipeline import agents
 from streams.stores import Stores
 
@@ -43,8 +47,11 @@ async def main() -> None:
     """Run until every record has gone through every agent."""
     bootstrap, prefix, expected = sys.argv[1:4]
     stores = Stores(Given(), lambda sealed: sealed)
-    worker = Worker(KafkaConnection(bootstrap, prefix), agents(stores), {}, EngineSettings(instance="bench"))
+    folder = Path(tempfile.mkdtemp(prefix="bench-"))
+    settings = EngineSettings(instance="bench", state_folder=folder)
+    worker = Worker(KafkaConnection(bootstrap, prefix), agents(stores), {}, settings)
     stop = asyncio.Event()
+    begun = {"cpu": 0.0}
 
     def consumed(name: str) -> float:
         return worker.metrics.events.labels(name)._value.get()  # noqa: SLF001  prometheus_client has no reader
@@ -60,12 +67,18 @@ async def main() -> None:
                 break
             await asyncio.sleep(0.01)
         print(f"END {moved}", flush=True)
-        print(f"CELLS {worker.engine.parts.rows().get('kpis.cells', 0)}", flush=True)
+        print(f"CPU {time.process_time() - begun['cpu']}", flush=True)
+        print(f"CELLS {worker.engine.parts.rows()[CELLS.name]}", flush=True)
         stop.set()
 
+    def ready() -> None:
+        begun["cpu"] = time.process_time()
+        print(f"START {time.time()}", flush=True)
+
     watching = asyncio.create_task(watch())
-    await worker.run(on_ready=lambda: print(f"START {time.time()}", flush=True), stop=stop)
+    await worker.run(on_ready=ready, stop=stop)
     watching.cancel()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 asyncio.run(main())
