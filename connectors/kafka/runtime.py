@@ -82,7 +82,9 @@ class Runtime:
             BrokerDied: the tool failed; the message holds what it said.
         """
         command = self.command(
-            "kafka.tools.StorageTool", "format", "--ignore-formatted", f"--cluster-id={cluster_id}", "-c", str(properties),
+            "kafka.tools.StorageTool", "format", "--ignore-formatted",
+            f"--cluster-id={cluster_id}",  # one that begins with a dash would be taken for an option
+            "-c", str(properties),
             heap="128m", temporary=temporary,
         )  # fmt: skip
         done = subprocess.run(  # noqa: S603  our own command line
