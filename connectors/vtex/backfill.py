@@ -14,11 +14,12 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.errors import ScrollLost, Unreliable
+from connectors.vtex.errors import ScrollBusy, ScrollLost, Unreliable
 from connectors.vtex.instants import Window, created_in
 from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Entity, Page, Row
 from connectors.vtex.source import Source
+from connectors.vtex.windows import WindowReader
 from schemas.clock import to_ms
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ class Backfill:
         self._settings = source.settings.customers
         self._slice = self._settings.slice
         self._size = self._settings.scroll_size
+        self._searcher = WindowReader(source.master, entity, fields, self._settings, where=created_in, sort="createdIn")
         self._began = time.monotonic()
         self._began_with = 0
         self._losses = self._short = 0
@@ -113,6 +115,10 @@ class Backfill:
         except ScrollLost as error:
             self._lost(error)
             return
+        except ScrollBusy:
+            if count > self._settings.window:
+                raise
+            read, claimed = await self._search(window), 0
         if read < (claimed or count) and self._short < SHORT:
             self._short += 1
             self._lost(Unreliable(f"a scroll of {self._entity} ended after {read} of {claimed or count} documents"))
@@ -149,6 +155,14 @@ class Backfill:
                 await asyncio.gather(writing, return_exceptions=True)
         return read, claimed
 
+    async def _search(self, window: Window | None) -> int:
+        """Read a slice by search while others hold every scroll: ten times the calls, and no waiting for 20 minutes."""
+        found = await self._searcher.read(window, self._urgency)
+        rows, size = list(found.rows.values()), self._settings.scroll_size
+        for at in range(0, len(rows), size):
+            await self._write(Page(rows[at : at + size], None), min(at + size, len(rows)))
+        return len(rows)
+
     async def _write(self, page: Page, read: int) -> None:
         if not page.rows:
             return
@@ -174,7 +188,8 @@ class Backfill:
         position = self._progress(read)
         position.update(base=position["done"], slices=rest)
         await self._source.journal.write(lambda step: self._source.move(step, self.resource, position))
-        log.info(
+        tell = log.info if read else log.debug
+        tell(
             "a slice was read", store=self._source.name, resource=self.resource, done=position["done"],
             total=position["total"], rate=position["rate"], left_s=position["left_s"], slices=len(rest),
         )  # fmt: skip

@@ -16,8 +16,9 @@ from typing import Final
 
 FAIRNESS: Final = 5
 """Every fifth call is the least urgent one's, so that a flood of changes cannot stop a backfill for ever."""
+BACK: Final = 0.7
 RECOVERY_S: Final = 60.0
-"""After a 429 the rate is halved; so much later it has doubled again."""
+"""After a 429 the rate is this share of itself; within so much time it doubles again."""
 SLOWEST: Final = 0.05
 """Share of the rate below which repeated 429s do not press it."""
 
@@ -83,9 +84,9 @@ class Budget:
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def press(self) -> None:
-        """Go at half the rate, and find back slowly: the limits are not disclosed and move (NOTES 5)."""
+        """Go more slowly, and find back: the limits are not disclosed and move (NOTES 5)."""
         self._refill()
-        self._pressure = max(SLOWEST, self._pressure / 2)
+        self._pressure = max(SLOWEST, self._pressure * BACK)
 
     def limit(self, per_minute: float) -> None:
         """Change the rate."""

@@ -71,10 +71,11 @@ class OrderLists:
             async for ids in self._ids(span, Urgency.REPAIR, by=by, status=status):
                 await self._write(ids, "list", Urgency.REPAIR, None, {})
 
-    def refunds_due_in(self) -> float:
-        """Return seconds until invoiced orders are to be read again."""
+    async def refunds_due_in(self) -> float:
+        """Return seconds until invoiced orders are to be read again; the first reading has them all."""
         last = self._source.position(REFUNDS).get("at")
         if last is None:
+            await self._move(REFUNDS, {"at": self._source.client.now(), "read": 0})
             return self._settings.refunds_every
         return max(0.0, float(last) / 1000 + self._settings.refunds_every - self._source.client.now() / 1000)
 

@@ -181,7 +181,7 @@ class Readers:
         return None
 
     async def _refunds(self) -> float:
-        if (wait := self._lists.refunds_due_in()) > 0:
+        if (wait := await self._lists.refunds_due_in()) > 0:
             return min(wait, CHECK_S)
         await self._lists.refunds()
         return self._settings.orders.refunds_every

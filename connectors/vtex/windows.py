@@ -5,18 +5,19 @@ in any order, totals lie. So a pass counts as whole only when nothing speaks aga
 throughout, not fewer rows than it claims. Otherwise the window is read again, and what any pass saw is kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import customer_id
 from connectors.vtex.instants import Window, changed_in, version_of
-from connectors.vtex.masterdata import Entity, MasterData, Row
+from connectors.vtex.masterdata import Entity, MasterData, Page, Row
 from connectors.vtex.settings import CustomerSettings
 
 PASSES: Final = 4
+ASKED: Final = 3
 SECOND_MS: Final = 1000
 """A window as short as this that is still too full (a bulk import) is scrolled."""
 
@@ -51,16 +52,29 @@ class WindowReader:
         entity: CL or AD.
         fields: of each row; id, updatedIn and createdIn among them.
         settings: page and window sizes.
+        where: the condition for a window; coalesce(updatedIn, createdIn) lies in it by default.
+        sort: field that pages are sorted by.
     """
 
-    def __init__(self, master: MasterData, entity: Entity, fields: Iterable[str], settings: CustomerSettings) -> None:
+    def __init__(
+        self,
+        master: MasterData,
+        entity: Entity,
+        fields: Iterable[str],
+        settings: CustomerSettings,
+        *,
+        where: Callable[[Any], str] = changed_in,
+        sort: str = "updatedIn",
+    ) -> None:
         self._master = master
         self._entity = entity
         self._fields = tuple(fields)
         self._settings = settings
+        self._where = where
+        self._sort = f"{sort} ASC"
 
-    async def read(self, window: Window, urgency: Urgency) -> Found:
-        """Return the documents whose coalesce(updatedIn, createdIn) lies in a window."""
+    async def read(self, window: Window | None, urgency: Urgency) -> Found:
+        """Return the documents in a window; None where the condition knows such a one."""
         found = Found(whole=False)
         for _ in range(PASSES):
             before = {id: version_of(row) for id, row in found.rows.items()}  # noqa: A001
@@ -74,14 +88,11 @@ class WindowReader:
                 break
         return found
 
-    async def _pass(self, window: Window, urgency: Urgency) -> Found:
+    async def _pass(self, window: Window | None, urgency: Urgency) -> Found:
         found, totals, size = Found(), set[int](), self._settings.page
-        where = changed_in(window)
         while True:
             start = found.pages * size
-            page = await self._master.search(
-                self._entity, self._fields, where, start=start, count=size, urgency=urgency, sort="updatedIn ASC"
-            )
+            page = await self._page(window, start, max(totals, default=0), urgency)
             found.pages += 1
             if page.total is not None:
                 totals.add(page.total)
@@ -95,8 +106,20 @@ class WindowReader:
         found.whole = found.whole and len(totals) <= 1 and max(totals, default=0) <= len(found.rows)
         return found
 
-    async def _split(self, window: Window, urgency: Urgency) -> Found:
-        if window.end - window.start <= SECOND_MS:
+    async def _page(self, window: Window | None, start: int, total: int, urgency: Urgency) -> Page:
+        """Return a page; one that is shorter than the total allows is asked for again before it is believed."""
+        size = self._settings.page
+        for _ in range(ASKED):
+            page = await self._master.search(
+                self._entity, self._fields, self._where(window), start=start, count=size, urgency=urgency,
+                sort=self._sort,
+            )  # fmt: skip
+            if len(page.rows) == size or start + len(page.rows) >= max(total, page.total or 0):
+                break
+        return page
+
+    async def _split(self, window: Window | None, urgency: Urgency) -> Found:
+        if window is None or window.end - window.start <= SECOND_MS:
             return await self._scroll(window, urgency)
         found = Found()
         for half in window.halves():
@@ -107,10 +130,10 @@ class WindowReader:
                 found.add(row)
         return found
 
-    async def _scroll(self, window: Window, urgency: Urgency) -> Found:
+    async def _scroll(self, window: Window | None, urgency: Urgency) -> Found:
         found = Found()
         pages = self._master.scroll(
-            self._entity, self._fields, changed_in(window), size=self._settings.scroll_size, urgency=urgency
+            self._entity, self._fields, self._where(window), size=self._settings.scroll_size, urgency=urgency
         )
         async with aclosing(pages):
             async for page in pages:

@@ -124,7 +124,7 @@ async def _difference(kafka, shops, stores):
     """Return the customers of which the topic says something else than the shop: missing, left over, or different."""
     found = []
     for name, shop in shops.items():
-        there = {id: state for id, state in (await latest(kafka, name)).items() if state is not None}
+        there = {one: state for one, state in (await latest(kafka, name)).items() if state is not None}
         wanted = truth(shop, stores[name])
-        found += [(name, id) for id in there.keys() | wanted.keys() if there.get(id) != wanted.get(id)]
+        found += [(name, one) for one in there.keys() | wanted.keys() if there.get(one) != wanted.get(one)]
     return found

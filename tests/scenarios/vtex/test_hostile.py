@@ -1,0 +1,94 @@
+"""VTEX at its worst: what is in `vtex.changes` ends as the shop has it all the same."""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import pytest
+
+from sandbox.vtex.budget import Budget
+from sandbox.vtex.hostility import GENTLE, harsh
+from sandbox.vtex.serve import serving
+from sandbox.vtex.shop import Shop
+from tests.scenarios.vtex.shops import FAST, connect, connected, cursors, events, fill, latest, polling, truth, until
+from tests.scenarios.vtex.test_kills import Life
+
+pytestmark = pytest.mark.broker
+
+PATIENT = replace(
+    FAST,
+    calls=replace(FAST.calls, attempts=6),
+    customers=replace(FAST.customers, scan_first=0.5, scan_every=1.0, slice=300, scroll_size=100),
+    orders=replace(FAST.orders, watch=1.0, visibility=2.0, refunds_every=1.0),
+)
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
+async def test_a_hostile_vtex_is_read_truly(kafka, seed):
+    """Lag, ghosts, equal times, shifts, lies, storms, cuts, lost scrolls and feeds: difference 0 for customers and
+    orders, no event twice for one state of an order, every feed event committed, the budget kept.
+    """
+    shop = Shop("acme", hostility=harsh(seed, lag=1.5, wipes=0.0), budget=Budget(rate=2000, burst=60))
+    fill(shop, 600)
+    life, dice = Life(shop, seed), random.Random(seed)
+    async with serving({"acme": shop}) as url:
+        store = connected(shop, url)
+        await connect(kafka, store)
+        async with polling(kafka, PATIENT):
+            living = asyncio.create_task(life.go_on())
+            placed = []
+            for _ in range(40):
+                placed.append(shop.place_order({
+                    "customer": dice.choice(life.ids), "items": [{"sku": "1", "price": 4200, "quantity": 1}],
+                }))  # fmt: skip
+                _move(shop, dice.choice(placed), dice)
+                await asyncio.sleep(0.05)
+            living.cancel()
+            shop.hostility = replace(shop.hostility, lag=0.5)
+            await until(lambda: _agreed(kafka, shop, store, placed), 50)
+            shop.hostility = GENTLE
+            await until(lambda: _drained(shop))
+            await until(lambda: _scanned(kafka))
+    assert shop.budget.refused == 0
+
+
+def _move(shop, order_id, dice):
+    kind, status = dice.random(), shop.order(order_id)["status"]
+    if kind < 0.3 and status == "payment-pending":
+        shop.approve_order(order_id)
+    elif kind < 0.6 and status not in {"canceled", "invoiced"}:
+        shop.invoice_order(order_id)
+    elif kind < 0.8 and status == "invoiced":
+        shop.return_order(order_id, 1200)
+    elif status not in {"canceled", "invoiced"}:
+        shop.cancel_order(order_id)
+
+
+async def _agreed(kafka, shop, store, placed):
+    there = {one: state for one, state in (await latest(kafka, "acme")).items() if state is not None}
+    if there != truth(shop, store):
+        return False
+    orders = {}
+    for event in await events(kafka):
+        if event["type"] == "vtex.order.changed":
+            orders[event["subject"]] = event["data"]
+    return all(_same(orders.get(one), shop.order(one)) for one in placed)
+
+
+def _same(read, order):
+    if read is None or read["status"] != order["status"]:
+        return False
+    returned = {
+        package["invoiceNumber"]
+        for package in (order.get("packageAttachment") or {}).get("packages") or []
+        if package["type"] == "Input"
+    }
+    return {each["invoice_number"] for each in read["returns"]} == returned
+
+
+async def _scanned(kafka):
+    return "known" in (await cursors(kafka, "acme")).get("customers.scan", {})
+
+
+async def _drained(shop):
+    return all(not feed.told(shop.clock())["quantity"] for feed in shop.feeds.values())
