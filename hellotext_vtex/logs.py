@@ -41,6 +41,6 @@ def configure_logs(form: Literal["console", "json"], level: str = "info") -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(number, logging.WARNING))
-    for quiet in ("aiokafka", "faust", "mode"):
-        # Every lost connection is retried and told once by ours; theirs repeat it ten times a second.
-        logging.getLogger(quiet).setLevel(max(number, logging.ERROR))
+    for quiet, least in (("faust", logging.ERROR), ("mode", logging.ERROR), ("aiokafka", logging.CRITICAL)):
+        # What they retry they tell ten times a second; ours tell once what somebody has to know.
+        logging.getLogger(quiet).setLevel(max(number, least))

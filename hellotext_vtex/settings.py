@@ -18,6 +18,8 @@ from connectors.pixel.settings import CollectorSettings
 from connectors.vtex.settings import PollerSettings
 from streams.engine.settings import EffectSettings, EngineSettings
 
+_RATES = {"infobip": 500.0}
+"""Persons are gathered into requests of up to a thousand, which the handler paces itself (contracts/infobip 2)."""
 _INSTANCE = r"^[A-Za-z0-9._-]{1,100}$"
 
 
@@ -129,7 +131,7 @@ class Settings(BaseSettings):
         return EngineSettings(
             instance=instance, wait_ms=self.worker_wait_ms, standby_replicas=self.worker_standby,
             state_folder=self.state_folder / "tables" / instance, web_host=self.worker_web_host,
-            web_port=self.worker_web_port, effects=EffectSettings(rate=self.effects_rate),
+            web_port=self.worker_web_port, effects=EffectSettings(rate=self.effects_rate, rates=_RATES),
         )  # fmt: skip
 
     @classmethod

@@ -1,0 +1,123 @@
+"""The command line on a real broker: what scripts read, and what people are told when something is wrong."""
+
+import json
+import signal
+import socket
+
+import pytest
+
+from tests.scenarios.front_door.commands import CommandLine
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+KEYS = ("--vtex-app-key", "k", "--vtex-app-token", "t", "--hellotext-business", "BID1", "--hellotext-token", "t")
+
+
+@pytest.fixture
+def run(empty_kafka, tmp_path):
+    """A shell whose broker has no topics yet."""
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": empty_kafka.bootstrap_servers, "TOPIC_PREFIX": empty_kafka.topic_prefix}
+    return CommandLine(tmp_path, environment)
+
+
+def test_topics_are_created_once_and_never_repartitioned(run):
+    """Repeating changes nothing; another number of partitions is refused with what to do."""
+    first = run("topics", "create", "--partitions", "4", "--json")
+    again = run("topics", "create", "--partitions", "4", "--json")
+    other = run("topics", "create", "--partitions", "5")
+
+    assert (first.code, again.code, other.code) == (0, 0, 1)
+    assert (len(first.json["created"]), again.json["created"], again.json["changed"]) == (18, [], [])
+    assert "docs/scaling.md" in other.err
+    assert "Traceback" not in other.err
+
+
+def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
+    """Everything that a script reads is JSON, and no secret is shown after the connection."""
+    connected = run(
+        "connect", "--vtex-account", "acme", "--vtex-url", "http://127.0.0.1:9", "--hellotext-url",
+        "http://127.0.0.1:9/v1", *KEYS, "--country", "BR", "--origin", "https://shop.example", "--yes", "--json",
+    )  # fmt: skip
+    assert connected.code == 0, connected.err
+    assert {check["verdict"] for check in connected.json["checks"]} == {"unknown"}
+    secret = connected.json["server_token"]
+
+    assert run("stores", "set", "acme", "--price", "whatsapp=0.21BRL", "--rate", "EUR=6.10@2026-11-01").code == 0
+    assert run("stores", "pause", "acme").code == 0
+    shown = run("stores", "show", "acme", "--json")
+
+    assert (shown.json["paused"], shown.json["prices"][0]["price_micros"], shown.json["rates"][0]["rate"]) == (
+        True, 210_000, "6.10"
+    )  # fmt: skip
+    assert secret not in shown.out
+    assert "token" not in shown.json["vtex"]
+    assert run("stores", "remove", "acme", "--yes").code == 0
+    assert run("stores", "list", "--json").json == []
+    gone = run("stores", "show", "acme")
+    assert (gone.code, "no store 'acme'" in gone.err) == (1, True)
+
+
+def test_an_installation_without_anything_is_told_so(run):
+    """Empty figures, an empty balance and no letters are no errors; doctor says what comes next."""
+    assert run("kpis", "show", "--json").json == []
+    audited = run("audit", "--json")
+    assert (audited.code, audited.json["balanced"], audited.json["stores"]) == (0, True, {})
+    assert run("dead-letters", "list", "--json").json == []
+    doctor = run("doctor", "--json")
+    states = {finding["about"]: finding["state"] for finding in doctor.json}
+    assert (doctor.code, states["topics"], states["stores"], states["workers"]) == (0, "ok", "warning", "warning")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("connect", "--vtex-account", "acme", "--yes"), 2, "vtex_app_key"),
+        (("connect", "--vtex-account", "a b!", *KEYS, "--yes"), 2, "account's name"),
+        (("connect", "--vtex-account", "acme", *KEYS, "--currency", "XYZ", "--yes", "--no-check"), 2, "ISO 4217"),
+        (("stores", "set", "acme"), 2, "nothing to set"),
+        (("topics", "read", "nowhere"), 2, "there is no topic"),
+        (("kpis", "sql", "select 1 from nowhere"), 2, "no such table"),
+        (("kpis", "explain", "acme", "c"), 1, "no figures"),
+        (("messages", "send", "--store", "acme", "--to", "1", "--text", "x"), 1, "no store 'acme'"),
+        (("no-such-command",), 2, "No such command"),
+    ],
+)
+def test_wrong_use_is_one_clear_message(run, arguments, code, told):
+    """With the exit code that DESIGN section 9 says, and never a traceback."""
+    ran = run(*arguments)
+
+    assert (ran.code, told in ran.err, "Traceback" in ran.err) == (code, True, False), ran.err
+
+
+def test_a_broker_that_is_not_there_is_named(tmp_path):
+    """Also where none is given and none runs here."""
+    nowhere = CommandLine(tmp_path, {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9"})("doctor")
+    none = CommandLine(tmp_path, {})("kpis", "show")
+
+    assert (nowhere.code, "127.0.0.1:9" in nowhere.out) == (1, True)
+    assert (none.code, "hellotext-vtex up" in none.err) == (1, True)
+
+
+def test_a_port_that_is_taken_is_named(run):
+    """The collector and the broker say which, and what to do."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        collector = run("collector", COLLECTOR_PORT=str(port))
+        broker = run("broker", "--port", str(port))
+
+    assert (collector.code, str(port) in collector.err, "COLLECTOR_PORT" in collector.err) == (1, True, True)
+    assert (broker.code, str(port) in broker.err) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["poller", "collector", "worker", "console"])
+def test_processes_say_when_they_are_ready_and_stop_when_told(run, name):
+    """One line of JSON on standard output; SIGTERM ends them with exit code 0."""
+    process = run.start(name, "--json", COLLECTOR_PORT="0", CONSOLE_PORT="0")
+    line = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+
+    assert json.loads(line)["ready"] == name, err
+    assert process.returncode == 0, err

@@ -1,0 +1,22 @@
+"""The main job: a shop day through every real interface, equal to the sandbox's ledger in every figure."""
+
+import re
+
+import pytest
+
+from tests.scenarios.front_door.commands import CommandLine
+
+
+@pytest.mark.broker
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("seed", ["7", "2026"])
+def test_every_figure_of_the_demo_equals_the_ledger(tmp_path, seed):
+    """Exit code 0 means so; the table and the pages to open are printed."""
+    ran = CommandLine(tmp_path, {})("demo", "--once", "--seed", seed)
+
+    assert ran.code == 0, ran.out + ran.err
+    figures = re.search(r"All ([\d,]+) figures in (\d+) cells equal the ledger's", ran.out)
+    assert figures is not None
+    assert int(figures[2]) >= 20
+    assert "Dashboard  http://" in ran.out
+    assert "a process died" not in ran.err
