@@ -11,7 +11,7 @@ from streams.engine.agent import Poison
 # network, and may have been given consent meanwhile.
 _CIRCUMSTANCES: Final = frozenset(("store", "given_id", "tracked_at", "consent", "device", "sent_by"))
 _LONG: Final = 10
-"""Bytes: among a hundred million contents of a store, two are alike once in 250 million years' worth of days."""
+"""Bytes: that among a hundred million contents of a store two share a digest has odds of 4 in a billion."""
 _SHORT: Final = 4
 
 
