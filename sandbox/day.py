@@ -5,10 +5,12 @@ made again: the figures are about a day on which everything arrived.
 """
 
 import asyncio
+import traceback
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -104,10 +106,9 @@ class Player:
             async with httpx.AsyncClient(timeout=30, limits=limits) as http:
                 await self._play(http, venues, days, seed)
             self.progress.phase = "done"
-        except Exception as error:  # whatever it is, GET /control/day tells it
-            causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-            self.progress.error = f"{type(causes[0]).__name__}: {causes[0]}"
-            log.exception("the day broke off", seed=seed)
+        except Exception as error:  # noqa: BLE001  whatever it is, GET /control/day tells it
+            self.progress.error = _told(error)
+            log.error("the day broke off", seed=seed, error=self.progress.error)  # noqa: TRY400  a traceback shows secrets
         finally:
             self.progress.finished = True
 
@@ -195,3 +196,13 @@ class Player:
             self.progress.counts["again"] += 1
             await asyncio.sleep(wait)
         raise DayError(f"{what} did not take a call: {last}; is the store connected and the collector running?")
+
+
+def _told(error: BaseException) -> str:
+    """Return what went wrong, and where, unless the message says it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, DayError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} (line {frame.lineno} of {Path(frame.filename).name})"

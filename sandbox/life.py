@@ -26,6 +26,8 @@ _MACHINES: Final = (
     "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/129.0 Safari/537.36",
 )
 _OUTCOMES: Final[tuple[Outcome, ...]] = (*("delivered",) * 16, "failed", "failed", "pending", "late")
+_WRITTEN_TO: Final = 6
+"""People on the campaigns' lists for each customer."""
 _PLAYING_SHARE: Final = 0.6
 _QUIET_SHARE: Final = 0.35
 """Customers without a role who get no message either."""
@@ -80,6 +82,7 @@ def plan_day(scene: Scene, shop: Shopkeeping, facts: Facts, customers: int) -> D
     _register(stage, arriving)
     _play(stage, cast)
     _strangers(stage)
+    _audience(stage, _WRITTEN_TO * customers)
     buys_by_phone(stage, pair[1])
     _changes(stage, cast)
     _newsletter_double(stage, cast)
@@ -148,6 +151,16 @@ def _play(stage: Stage, cast: list[Person]) -> None:
         which = stage.chance.choice(("offer", "coupon", "codes"))
         message = stage.send(which, person, outcome, seen=stage.chance.random() < 0.5)  # noqa: PLR2004  a share
         if outcome == "delivered" and which != "codes" and stage.chance.random() < 0.25:  # noqa: PLR2004  a share
+            stage.click(which, message)
+
+
+def _audience(stage: Stage, count: int) -> None:
+    """The rest of the list: people who are written to and do nothing, as most do."""
+    for number in range(count):
+        which = "offer" if number % 3 else "coupon"
+        outcome = stage.chance.choice(_OUTCOMES)
+        message = stage.send(which, stage.people.guest(), outcome, seen=stage.chance.random() < 0.4)  # noqa: PLR2004  a share
+        if outcome == "delivered" and stage.chance.random() < 0.04:  # noqa: PLR2004  a share
             stage.click(which, message)
 
 

@@ -20,7 +20,7 @@ from sandbox.steps import Call, ShopChange, Story
 
 HOURS: Final = 20
 """How far back the day begins; everything in it has happened before it is played."""
-_PRICES: Final = {"BRL": ("0.0625", "0.07"), "CLP": ("58.5", "41"), "MXN": ("0.62", "0.55"), "COP": ("210", "95")}
+_PRICES: Final = {"BRL": ("0.3125", "0.09"), "CLP": ("84.5", "41"), "MXN": ("0.82", "0.55"), "COP": ("210", "95")}
 
 
 @dataclass(frozen=True, slots=True)
