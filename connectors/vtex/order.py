@@ -1,7 +1,7 @@
 """From an order to the data of `vtex.order.changed`, without card data (contracts/vtex NOTES 4.2, 4.3). Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from connectors.vtex.errors import ContractChanged
@@ -25,18 +25,17 @@ def read_order(order: Mapping[str, Any], currency: str, read_by: ReadBy) -> dict
     Raises:
         ContractChanged: it lacks what every order has; says which, never the order's values.
     """
-    try:
-        data = {
-            "order_id": str(order["orderId"]), "order_group": str(order.get("orderGroup") or order["orderId"]),
-            "status": _text(order.get("status")), "created_at": _instant(order["creationDate"]),
-            "changed_at": _instant(order.get("lastChange") or order["creationDate"]), "value": int(order["value"]),
-            "currency": _text(_part(order, "storePreferencesData").get("currencyCode")) or currency,
-            "buyer": _buyer(order), "returns": list(_returns(order)), "changes_value": _changes(order),
-            "read_by": read_by,
-        }  # fmt: skip
-    except (KeyError, TypeError, ValueError) as error:
-        raise ContractChanged(f"an order came without a usable {error.args[0] if error.args else 'value'}")\
-            from error  # fmt: skip
+    order_id = str(_read(order, "orderId", _identity))
+    created = _read(order, "creationDate", _instant)
+    data = {
+        "order_id": order_id, "order_group": _text(order.get("orderGroup")) or order_id,
+        "status": _text(order.get("status")), "created_at": created,
+        "changed_at": _read(order, "lastChange", _instant) if order.get("lastChange") else created,
+        "value": _read(order, "value", int),
+        "currency": _text(_part(order, "storePreferencesData").get("currencyCode")) or currency,
+        "buyer": _buyer(order), "returns": list(_returns(order)),
+        "changes_value": _read(order, "changesAttachment", _changes), "read_by": read_by,
+    }  # fmt: skip
     for name, source in (("order_form_id", "orderFormId"), ("sequence", "sequence"), ("origin", "origin")):
         if text := _text(order.get(source)):
             data[name] = text
@@ -107,13 +106,28 @@ def _returns(order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"invoice_number": number, "value": int(value)}
 
 
-def _changes(order: Mapping[str, Any]) -> int:
-    changes = _part(order, "changesAttachment").get("changesData")
+def _changes(attachment: Any) -> int:
+    changes = attachment.get("changesData") if isinstance(attachment, Mapping) else None
     return sum(
         int(change.get("incrementValue") or 0) - int(change.get("discountValue") or 0)
         for change in (changes if isinstance(changes, list) else ())
         if isinstance(change, Mapping)
     )
+
+
+def _read(order: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> Any:
+    """Read what an order must have; an error names the field, never its value."""
+    try:
+        return read(order.get(name))
+    except (TypeError, ValueError, AttributeError):
+        raise ContractChanged(f"an order came without a usable {name}") from None
+
+
+def _identity(value: Any) -> str:
+    text = _text(value)
+    if text is None:
+        raise ValueError("no id")
+    return text
 
 
 def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

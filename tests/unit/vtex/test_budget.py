@@ -1,0 +1,103 @@
+"""One budget for all calls of an account: never exceeded, nearly used up, the urgent first, nobody starved."""
+
+import asyncio
+import time
+
+import pytest
+
+from connectors.vtex.budget import Budget, Urgency
+
+LONG_MS = 60_000
+
+
+async def _call(budget, urgency, log, name="", hold=0.0):
+    async with budget.call(urgency):
+        log.append((time.monotonic(), name))
+        await asyncio.sleep(hold)
+
+
+async def test_the_rate_is_kept_and_used():
+    """Whatever waits, no span of time sees more calls than its share and one burst; and hardly fewer."""
+    budget, log, began = Budget(per_minute=600 * 60, burst=5, concurrency=100), [], time.monotonic()
+    await asyncio.gather(*(_call(budget, Urgency.FOLLOW, log) for _ in range(400)))
+    times = [at for at, _ in log]
+
+    for first in range(0, 400, 20):
+        for last in range(first, 400, 20):
+            waking = 0.02  # a call that was let through may wake up so much later, and seem close to the next
+            assert last - first <= (times[last] - times[first] + waking) * 600 + 5 + 1
+    assert 400 / (time.monotonic() - began) > 0.9 * 600
+
+
+async def test_a_bucket_begins_empty():
+    """A poller that takes over from a killed one adds no second burst."""
+    budget, log, began = Budget(per_minute=100 * 60, burst=50, concurrency=100), [], time.monotonic()
+    await asyncio.gather(*(_call(budget, Urgency.FOLLOW, log) for _ in range(10)))
+    assert time.monotonic() - began >= 0.09
+
+
+async def test_the_urgent_go_first_and_nobody_starves():
+    """Hints overtake a backfill that waits, and every fifth call is the backfill's all the same."""
+    budget, log = Budget(per_minute=2000 * 60, burst=1, concurrency=1), []
+    backfill = [asyncio.create_task(_call(budget, Urgency.BACKFILL, log, "backfill")) for _ in range(10)]
+    hints = [asyncio.create_task(_call(budget, Urgency.HINT, log, "hint")) for _ in range(40)]
+    await asyncio.gather(*backfill, *hints)
+    names = [name for _, name in log]
+    assert names[:15].count("hint") >= 11
+    assert all("backfill" in names[at : at + 6] for at in range(0, 40, 6))
+
+
+async def test_a_pause_holds_everything_back():
+    """No call begins before its end, and none piles up for it."""
+    budget, log, began = Budget(per_minute=1000 * 60, burst=100, concurrency=100), [], time.monotonic()
+    budget.pause(0.2)
+    await asyncio.gather(*(_call(budget, Urgency.HINT, log) for _ in range(20)))
+    times = sorted(at - began for at, _ in log)
+    assert times[0] >= 0.2
+    assert times[-1] - times[0] >= 0.015
+
+
+async def test_a_cancelled_call_gives_its_turn_back():
+    """Whoever stops waiting, or stops in the middle, holds no place."""
+    budget, log = Budget(per_minute=LONG_MS * 60, burst=10, concurrency=1), []
+    holder = asyncio.create_task(_call(budget, Urgency.HINT, log, "holder", hold=60))
+    waiter = asyncio.create_task(_call(budget, Urgency.HINT, log, "waiter"))
+    await asyncio.sleep(0.01)
+    waiter.cancel()
+    holder.cancel()
+    await asyncio.gather(holder, waiter, return_exceptions=True)
+    await asyncio.wait_for(_call(budget, Urgency.HINT, log, "next"), 1)
+    assert [name for _, name in log] == ["holder", "next"]
+
+
+async def test_after_a_429_the_rate_is_lower_for_a_while():
+    """Limits are not disclosed and move: the budget goes down at once and comes back by itself."""
+    now = [1000.0]
+    budget = Budget(per_minute=6000, burst=1000, concurrency=1, clock=lambda: now[0])
+    budget.press()
+    now[0] += 1
+    budget._refill()
+    pressed = budget._tokens
+    now[0] += 600
+    budget._refill()
+    budget._tokens = 0.0
+    now[0] += 1
+    budget._refill()
+    assert pressed == pytest.approx(70, abs=1)
+    assert budget._tokens == pytest.approx(100)
+
+
+async def test_concurrency_is_bounded():
+    """At most so many calls are under way."""
+    budget, running, most = Budget(per_minute=LONG_MS * 60, burst=100, concurrency=3), 0, 0
+
+    async def call():
+        nonlocal running, most
+        async with budget.call(Urgency.FOLLOW):
+            running += 1
+            most = max(most, running)
+            await asyncio.sleep(0.001)
+            running -= 1
+
+    await asyncio.gather(*(call() for _ in range(30)))
+    assert most == 3

@@ -1,0 +1,166 @@
+"""Mapping of documents and orders; events are what the schemas say, and the same content has the same id."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from orjson import loads
+
+from connectors.vtex.customer import customer_fields, latest_address, read_customer
+from connectors.vtex.emission import Emitter, content_of
+from connectors.vtex.errors import ContractChanged
+from connectors.vtex.order import hidden_buyer, is_protected, read_order
+from sandbox.vtex.shop import Shop
+from schemas.events import CloudEvent
+from schemas.stores import VtexAccess
+from schemas.vtex import CustomerDeleted, CustomerRead, OrderRead
+
+ACCESS = VtexAccess(account="acme", url="http://x", app_key="k", app_token="t", custom_fields=("loyalty", "vip"))
+DOCUMENT = {
+    "id": "2F5DDE81-1613-11EA-82EE-12F868FEB457", "userId": "u1", "email": " Ana@Shop.Example ", "firstName": "Ana",
+    "lastName": "***", "homePhone": "(11) 98765-4321", "phone": "", "cellPhone": 11987654321, "document": None,
+    "isNewsletterOptIn": None, "createdIn": "2026-01-01T00:00:00.1234567Z", "updatedIn": None, "loyalty": "gold",
+    "vip": "a*", "rclastcart": "add?sku=1",
+}  # fmt: skip
+ORDER = {
+    "orderId": "1-01", "orderGroup": "1", "status": "invoiced", "value": 4200,
+    "creationDate": "2026-01-01T00:00:00+00:00",
+    "lastChange": "2026-01-02T00:00:00.7010747+00:00", "sellers": [{"id": "1"}], "origin": "Marketplace",
+    "clientProfileData": {"email": "ana@shop.example-85b.ct.vtex.com.br", "phone": "+5511987654321",
+                          "firstName": "***", "userProfileId": "u1"},
+    "paymentData": {"transactions": [{"payments": [{"firstDigits": "444433", "cvv2": "351"}]}]},
+    "storePreferencesData": {"currencyCode": "BRL"},
+    "packageAttachment": {"packages": [
+        {"type": "Output", "invoiceNumber": "9", "invoiceValue": 4200},
+        {"type": "Input", "invoiceNumber": "10", "invoiceValue": 900, "restitutions": {"Refund": {"value": 800}}},
+        {"type": "Input", "invoiceNumber": "10", "invoiceValue": 900, "restitutions": {"Refund": {"value": 800}}},
+        {"type": "Input", "invoiceNumber": "11", "invoiceValue": 100, "restitutions": {}},
+    ]},
+    "changesAttachment": {"changesData": [{"incrementValue": 0, "discountValue": 300}]},
+    "marketingData": {"utmSource": "hellotext", "utmCampaign": "c1", "marketingTags": []},
+}  # fmt: skip
+
+
+def test_a_document_becomes_what_is_mapped_and_nothing_else():
+    """One case of ids, no masks, no blanks, opt-in null kept unknown, custom fields as chosen."""
+    data = read_customer(DOCUMENT, ACCESS, "search")
+    assert data == {
+        "customer_id": "2f5dde81-1613-11ea-82ee-12f868feb457", "source_version": "2026-01-01T00:00:00.1234567Z",
+        "read_by": "search", "user_id": "u1", "email": "ana@shop.example", "first_name": "Ana",
+        "home_phone": "(11) 98765-4321", "cell_phone": "11987654321", "custom": {"loyalty": "gold"},
+    }  # fmt: skip
+    CustomerRead.model_validate(data)
+
+
+def test_another_field_may_tell_the_opt_in():
+    """Stores write it where they like (NOTES 2.5)."""
+    access = ACCESS.model_copy(update={"opt_in_field": "acceptsOffers"})
+    assert read_customer({**DOCUMENT, "acceptsOffers": "True"}, access, "search")["newsletter_opt_in"] is True
+    assert "acceptsOffers" in customer_fields(access)
+    assert "isNewsletterOptIn" not in customer_fields(access)
+    assert len(set(customer_fields(ACCESS))) == len(customer_fields(ACCESS))
+
+
+def test_a_document_without_an_id_is_refused():
+    """It was asked for: the contract has changed."""
+    with pytest.raises(ContractChanged, match="without its id"):
+        read_customer({"email": "x"}, ACCESS, "search")
+
+
+def test_the_address_that_changed_last_counts():
+    """By coalesce(updatedIn, createdIn); of equal ones always the same."""
+    old = {"id": "a", "createdIn": "2026-01-01T00:00:00Z", "updatedIn": "2026-03-01T00:00:00Z", "city": "Recife"}
+    new = {"id": "b", "createdIn": "2026-02-01T00:00:00Z", "updatedIn": None, "city": "***", "state": "SP"}
+    assert latest_address([new, old]) is old
+    assert latest_address([]) is None
+    assert read_customer(DOCUMENT, ACCESS, "address", new)["address"] == {"state": "SP"}
+
+
+def test_an_order_is_reduced():
+    """Distinct return invoices, changes, marketing; soft mask taken off; no card data, no `***`."""
+    data = read_order(ORDER, "USD", "feed")
+    read = OrderRead.model_validate(data)
+    assert [(each.invoice_number, each.value) for each in read.returns] == [("10", 800), ("11", 100)]
+    assert (read.value, read.currency, read.changes_value, read.seller) == (4200, "BRL", -300, "1")
+    assert (read.buyer.email, read.buyer.first_name) == ("ana@shop.example", None)
+    assert read.marketing.utm_campaign == "c1"
+    assert "444433" not in str(data)
+    assert "351" not in str(data)
+    assert data["changed_at"] == "2026-01-02T00:00:00.701Z"
+
+
+@pytest.mark.parametrize(
+    ("email", "looked_up"),
+    [
+        ("ff2e6348a53a4d449af92be2a1011328@ct.vtex.com.br", "u1"), (None, "u1"), ("***", "u1"),
+        ("ana@shop.example-85b.ct.vtex.com.br", None), ("ana@shop.example", None),
+        ("abc@mercadolibre.com", None),
+    ],
+)  # fmt: skip
+def test_only_hidden_buyers_are_looked_up(email, looked_up):
+    """A hard mask says nothing; a soft one says all (NOTES 4.3)."""
+    assert hidden_buyer({"clientProfileData": {"email": email, "userProfileId": "u1"}}) == looked_up
+
+
+def test_the_pii_architecture_is_recognised_by_its_masks():
+    """`j***.d**@e******.c**` is no address (NOTES 3)."""
+    assert is_protected({"clientProfileData": {"email": "j***.d**@e******.c**"}})
+    assert not is_protected({"clientProfileData": {"email": "ff2e6348a53a4d449af92be2a1011328@ct.vtex.com.br"}})
+    assert not is_protected({"clientProfileData": None})
+
+
+@pytest.mark.parametrize("missing", ["orderId", "creationDate", "value"])
+def test_an_order_without_what_every_order_has_is_refused(missing):
+    """The message names the field and none of the order's values."""
+    order = {name: value for name, value in ORDER.items() if name != missing}
+    with pytest.raises(ContractChanged, match=missing) as refused:
+        read_order(order, "BRL", "feed")
+    assert "ana" not in str(refused.value)
+
+
+def test_sandbox_orders_of_every_kind_are_read():
+    """Several sellers, other currencies, guests, asterisks: whatever the sandbox can place."""
+    for currency in ("BRL", "CLP", "MXN"):
+        shop = Shop("acme", currency=currency)
+        first = shop.place_order({"email": "ana@shop.example", "items": [
+            {"sku": "1", "price": 100, "quantity": 2}, {"sku": "2", "price": 50, "quantity": 1, "seller": "other"},
+        ]})  # fmt: skip
+        read = OrderRead.model_validate(read_order(shop.order(first), "BRL", "feed"))
+        assert read.currency == currency
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ORDER)), st.none() | st.text(max_size=5) | st.integers() | st.just([])))
+def test_no_order_breaks_the_reader(changes):
+    """Whatever stands in an order, it is read or refused."""
+    try:
+        data = read_order({**ORDER, **changes}, "BRL", "feed")
+    except ContractChanged:
+        return
+    assert data["order_id"]
+
+
+class TestEmitter:
+    emitter = Emitter("acme", "acme-account")
+
+    def test_the_same_content_has_the_same_id(self):
+        """Read again, for another reason, at another time: recognisable."""
+        first = read_customer(DOCUMENT, ACCESS, "scroll")
+        again = read_customer(DOCUMENT, ACCESS, "hint")
+        one = loads(self.emitter.customer(first, content_of(first), 1)[1])
+        two = loads(self.emitter.customer(again, content_of(again), 10**12)[1])
+        assert one["id"] == two["id"]
+        changed = read_customer({**DOCUMENT, "firstName": "Bia"}, ACCESS, "scroll")
+        assert loads(self.emitter.customer(changed, content_of(changed), 1)[1])["id"] != one["id"]
+
+    def test_events_are_what_the_schemas_say(self):
+        """Envelope and data; keys name store and subject; the time is the version's."""
+        data = read_customer(DOCUMENT, ACCESS, "scroll")
+        key, value = self.emitter.customer(data, content_of(data), 1_795_687_200_000)
+        event = CloudEvent[CustomerRead].model_validate_json(value)
+        assert (key, event.type) == (b"acme/2f5dde81-1613-11ea-82ee-12f868feb457", "vtex.customer.changed")
+        assert event.time.isoformat() == "2026-01-01T00:00:00.123000+00:00"
+        key, value = self.emitter.deleted("c1", "scan", 1_795_687_200_000)
+        assert CloudEvent[CustomerDeleted].model_validate_json(value).data.customer_id == "c1"
+        order = read_order(ORDER, "BRL", "feed")
+        key, value = self.emitter.order(order, content_of(order), 1_795_687_200_000)
+        assert key == b"acme/1-01"
+        assert CloudEvent[OrderRead].model_validate_json(value).subject == "1-01"
