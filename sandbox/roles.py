@@ -302,4 +302,4 @@ def _replace(stage: Stage, first: Purchase, person: Person) -> None:
 
 
 def _after(message: Message, **span: float) -> datetime:
-    return message.times("delivered")[0] + timedelta(**span)
+    return (message.times("delivered")[0] + timedelta(**span)).replace(microsecond=0)

@@ -72,8 +72,8 @@ class Stage:
         return f"{campaign}-{self.scene.seed}"
 
     def after(self, hours: float) -> datetime:
-        """Return so many hours after the day's beginning."""
-        return self.start + timedelta(hours=hours)
+        """Return so many hours after the day's beginning, to the second: interfaces tell no finer times."""
+        return (self.start + timedelta(hours=hours)).replace(microsecond=0)
 
     def story(self, title: str, *, first: bool = False) -> Story:
         """Begin a story."""

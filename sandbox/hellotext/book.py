@@ -37,11 +37,15 @@ class Profile:
     writes: int = 1
     later: list[tuple[float, str, Any]] = field(default_factory=list)
 
-    def shown(self, now: float) -> Document:
-        """Return it as `GET /profiles/{id}` does; property values arrive some time after they were given (B1)."""
+    def settle(self, now: float) -> None:
+        """Let property values arrive: that takes some time after they were given (B1)."""
         for entry in [entry for entry in self.later if entry[0] <= now]:
             self.properties[entry[1]] = entry[2]
             self.later.remove(entry)
+
+    def shown(self, now: float) -> Document:
+        """Return it as `GET /profiles/{id}` does."""
+        self.settle(now)
         return {"id": self.id, "state": self.state, **self.fields, "lists": self.lists,
                 "property_by_id": dict(self.properties)}  # fmt: skip
 
@@ -164,8 +168,12 @@ class Business:
         known = self.properties.get(id_)
         if known is None:
             raise refused(422, "not_found", "There is no such property.", f"property_by_id[{id_}]")
-        taken = (other for other in self.profiles.values() if other is not profile)
-        if known["unique"] and any(other.properties.get(id_) == value for other in taken):
+        if not known["unique"]:
+            return
+        for other in self.profiles.values():
+            other.settle(self.clock())
+            if other is profile or other.properties.get(id_) != value:
+                continue
             raise refused(422, NOT_UNIQUE, "Another profile has this value.", f"property_by_id[{id_}]")
 
 
