@@ -69,8 +69,8 @@ chaos: setup ## kill, freeze and restart workers while events flow (SEED=n repea
 	@$(BIN)/python -m tests.crash.engine.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 lock: setup ## resolve the locked versions anew
-	@$(BIN)/pip install --quiet pip-tools && $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras -o requirements/runtime.lock pyproject.toml \
-	&& $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --extra dev -c requirements/runtime.lock -o requirements/dev.lock pyproject.toml
+	@$(BIN)/pip install --quiet pip-tools && $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-find-links --no-emit-index-url -o requirements/runtime.lock pyproject.toml \
+	&& $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-emit-find-links --no-emit-index-url --extra dev -c requirements/runtime.lock -o requirements/dev.lock pyproject.toml
 
 clean: ## remove what was made here: state, caches, results of tests
 	@rm -rf .state .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov

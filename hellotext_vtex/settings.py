@@ -18,6 +18,7 @@ from connectors.pixel.settings import CollectorSettings
 from connectors.vtex.settings import PollerSettings
 from streams.engine.settings import EffectSettings, EngineSettings
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _RATES = {"infobip": 500.0}
 """Persons are gathered into requests of up to a thousand, which the handler paces itself (contracts/infobip 2)."""
 _INSTANCE = r"^[A-Za-z0-9._-]{1,100}$"
@@ -116,7 +117,16 @@ class Settings(BaseSettings):
         )  # fmt: skip
 
     def console(self) -> ConsoleSettings:
-        """Return the console's settings."""
+        """Return the console's settings.
+
+        Raises:
+            SettingsError: it would be open to a network without a password.
+        """
+        if self.console_password is None and self.console_host not in _LOOPBACK:
+            raise SettingsError(
+                f"CONSOLE_HOST={self.console_host} can be reached from elsewhere, and the console shows a shop's "
+                "figures and connects stores: set CONSOLE_PASSWORD too"
+            )
         return ConsoleSettings(
             host=self.console_host, port=self.console_port, collector_url=self.public_collector_url,
             hosts=self.console_hosts, password=self.console_password, locale=self.console_locale,

@@ -78,3 +78,14 @@ def test_a_command_s_flag_beats_the_environment(monkeypatch):
 
     assert read_settings(partitions=12).partitions == 12
     assert read_settings(partitions=None).partitions == 6
+
+
+def test_a_console_that_a_network_can_reach_needs_a_password(monkeypatch):
+    """On this machine alone it needs none."""
+    monkeypatch.setenv("CONSOLE_HOST", "192.0.2.1")
+
+    with pytest.raises(SettingsError, match="CONSOLE_PASSWORD"):
+        read_settings().console()
+
+    monkeypatch.setenv("CONSOLE_PASSWORD", "a long one")
+    assert read_settings().console().password.get_secret_value() == "a long one"
