@@ -240,7 +240,7 @@ class PixelBrowser(Browser):
         if self._chance.random() < 0.33:  # noqa: PLR2004  a share
             beacon = self._headers(**{"Content-Type": "text/plain;charset=UTF-8"})
             path = f"/v1/track/batch?{urlencode({'business': self._business})}"
-            self._story.add(Call(path, json.dumps(document), beacon, ("duplicates",)))
+            self._story.add(Call(path, json.dumps(document), beacon, ("duplicates",) * len(counts)))
         headers = self._headers(Authorization=f"Bearer {self._business}")
         self._story.add(Call("/v1/track/batch", document, headers, counts))
         self._waiting = []

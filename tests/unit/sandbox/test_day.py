@@ -78,7 +78,7 @@ async def play(client: httpx.AsyncClient, collector: str, stores: tuple[str, ...
     """Play a day and return the last progress."""
     told = [
         {"store": store, "account": store, "collector": collector,
-         "reports_url": f"{collector}/v1/reports/infobip/{store}?token=secret-of-{store}"}
+         "reports_url": f"{collector}/v1/reports/infobip/{store}?token=hook-secret-of-{store}"}
         for store in stores
     ]  # fmt: skip
     answer = await client.post("/control/day", json={"stores": told, "customers": 20, **more})
