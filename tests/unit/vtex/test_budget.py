@@ -10,6 +10,20 @@ from connectors.vtex.budget import Budget, Urgency
 LONG_MS = 60_000
 
 
+class WatchedBudget(Budget):
+    """Notes when it lets a call begin; the call itself may wake up later."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.begun = []
+
+    def _next(self):
+        turn = super()._next()
+        if turn is not None:
+            self.begun.append(self._at)
+        return turn
+
+
 async def _call(budget, urgency, log, name="", hold=0.0):
     async with budget.call(urgency):
         log.append((time.monotonic(), name))
@@ -18,15 +32,14 @@ async def _call(budget, urgency, log, name="", hold=0.0):
 
 async def test_the_rate_is_kept_and_used():
     """Whatever waits, no span of time sees more calls than its share and one burst; and hardly fewer."""
-    budget, log, began = Budget(per_minute=600 * 60, burst=5, concurrency=100), [], time.monotonic()
-    await asyncio.gather(*(_call(budget, Urgency.FOLLOW, log) for _ in range(400)))
-    times = [at for at, _ in log]
+    budget, began = WatchedBudget(per_minute=600 * 60, burst=20, concurrency=100), time.monotonic()
+    await asyncio.gather(*(_call(budget, Urgency.FOLLOW, []) for _ in range(400)))
+    times = budget.begun
 
-    for first in range(0, 400, 20):
-        for last in range(first, 400, 20):
-            waking = 0.02  # a call that was let through may wake up so much later, and seem close to the next
-            assert last - first <= (times[last] - times[first] + waking) * 600 + 5 + 1
-    assert 400 / (time.monotonic() - began) > 0.9 * 600
+    for first in range(400):
+        for last in range(first, 400):
+            assert last - first <= (times[last] - times[first]) * 600 + 20
+    assert 400 / (time.monotonic() - began) > 0.8 * 600
 
 
 async def test_a_bucket_begins_empty():
@@ -49,12 +62,12 @@ async def test_the_urgent_go_first_and_nobody_starves():
 
 async def test_a_pause_holds_everything_back():
     """No call begins before its end, and none piles up for it."""
-    budget, log, began = Budget(per_minute=1000 * 60, burst=100, concurrency=100), [], time.monotonic()
+    budget, log, began = Budget(per_minute=100 * 60, burst=100, concurrency=100), [], time.monotonic()
     budget.pause(0.2)
     await asyncio.gather(*(_call(budget, Urgency.HINT, log) for _ in range(20)))
     times = sorted(at - began for at, _ in log)
     assert times[0] >= 0.2
-    assert times[-1] - times[0] >= 0.015
+    assert times[-1] >= 0.39
 
 
 async def test_a_cancelled_call_gives_its_turn_back():
