@@ -24,7 +24,7 @@ from tests.conftest import PARTITIONS
 pytestmark = pytest.mark.broker
 
 SEEN = Table("audit.seen")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 SHARD = shard_of("acme", PARTITIONS)
 STORES = ("acme", "bravo", "cargo")
 HOUR_MS = 3_600_000
@@ -68,8 +68,8 @@ async def working(kafka):
     worker = Worker(kafka, [Tracking(), Kpis()], {}, EngineSettings(instance=f"audit-{os.getpid()}"))
     ready, stop = asyncio.Event(), asyncio.Event()
     task = asyncio.create_task(worker.run(on_ready=ready.set, stop=stop))
-    await asyncio.wait_for(ready.wait(), DEADLINE_S)
     try:
+        await asyncio.wait_for(ready.wait(), DEADLINE_S)
         yield
     finally:
         stop.set()

@@ -24,7 +24,7 @@ from tests.unit.orders.events import part
 pytestmark = pytest.mark.broker
 
 SHARD = shard_of("acme", PARTITIONS)
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 async def process(kafka, folder, *events):

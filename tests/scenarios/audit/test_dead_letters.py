@@ -24,7 +24,7 @@ from tests.conftest import PARTITIONS
 pytestmark = pytest.mark.broker
 
 SHARD = shard_of("acme", PARTITIONS)
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class Picky(Agent):
