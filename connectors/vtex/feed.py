@@ -103,14 +103,15 @@ class OrderFeed:
         later: dict[str, list[int]] = dict(position.get("later", {}))
         due = [id for id, (at, _) in later.items() if at <= now]  # noqa: A001
         ids = [event.order_id for event in events if event.order_id is not None]
+        owed, self._source.owed = self._source.owed, set()
         save = time.monotonic() - self._saved_at >= self._source.settings.save
-        if not ids and not due and not save:
+        if not (ids or due or owed or save):
             self._source.positions[RESOURCE] = {**position, "whole_until": now}
             await self._commit(events)
             return
         readings = await self._purchases.read([*ids, *due], Urgency.FOLLOW)
         stage = self._purchases.stage(readings, "feed")
-        self._postpone(later, due, readings.absent, now)
+        self._postpone(later, due, [*readings.absent, *(owed - set(ids))], now)
         moved = {**position, "whole_until": now, "later": later}
 
         def build(step: Step) -> None:

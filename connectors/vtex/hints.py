@@ -87,3 +87,4 @@ class HintReader:
         for at in range(0, len(ids), CHUNK):
             readings = await self._purchases.read(ids[at : at + CHUNK], Urgency.HINT)
             await self._source.journal.write(self._purchases.stage(readings, "hint"))
+            self._source.owed.update(readings.absent)

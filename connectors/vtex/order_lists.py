@@ -108,7 +108,8 @@ class OrderLists:
     async def _write(
         self, ids: list[str], read_by: ReadBy, urgency: Urgency, resource: str | None, position: dict[str, Any]
     ) -> None:
-        stage = self._purchases.stage(await self._purchases.read(ids, urgency), read_by)
+        readings = await self._purchases.read(ids, urgency)
+        stage = self._purchases.stage(readings, read_by)
 
         def build(step: Step) -> None:
             stage(step)
@@ -116,6 +117,7 @@ class OrderLists:
                 self._source.move(step, resource, position)
 
         await self._source.journal.write(build)
+        self._source.owed.update(readings.absent)
 
     async def _move(self, resource: str, position: dict[str, Any]) -> None:
         await self._source.journal.write(lambda step: self._source.move(step, resource, position))

@@ -21,6 +21,7 @@ class Source:
     Attributes:
         positions: of each resource, as last committed; see `position` and `move`.
         problems: what is wrong with which reader, for people.
+        owed: orders that VTEX did not answer yet to others than the feed, which asks for them again.
     """
 
     store: StoreConnection
@@ -34,6 +35,7 @@ class Source:
     customers: Seen = field(init=False)
     orders: Seen = field(init=False)
     problems: dict[str, str] = field(init=False, default_factory=dict)
+    owed: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.master = MasterData(self.client, self.settings.drain)

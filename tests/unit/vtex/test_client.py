@@ -1,0 +1,165 @@
+"""Calls: whole answers or typed errors, retries, and nothing of anybody in a message."""
+
+import asyncio
+import time
+from dataclasses import replace
+from email.utils import formatdate
+
+import httpx
+import pytest
+
+from connectors.vtex.budget import Urgency
+from connectors.vtex.client import Call, VtexClient
+from connectors.vtex.errors import (
+    ContractChanged,
+    FeedTaken,
+    KeyRefused,
+    ResourceMissing,
+    ScrollBusy,
+    ScrollLost,
+    Throttled,
+    Unavailable,
+)
+from connectors.vtex.gate import Gate
+from schemas.stores import VtexAccess
+from tests.unit.vtex.memory import QUICK
+
+SETTINGS = replace(QUICK.calls, attempts=3)
+ACCESS = VtexAccess(account="acme", url="http://proxy.example/vtex/acme/", app_key="the-key", app_token="sealed")
+SEARCH = Call("GET", "/api/dataentities/CL/search", "customers", Urgency.FOLLOW, {"_where": "phone=+55 11"})
+
+
+def _client(*answers, now=lambda: 1_795_687_200.0):
+    """Return a client whose calls get these answers, in turn, and the requests that it made."""
+    waiting, requests = list(answers), []
+
+    def answer(request):
+        requests.append(request)
+        found = waiting.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    gate = Gate("acme", SETTINGS, 6_000_000)
+    return VtexClient(ACCESS, "the-token", gate, SETTINGS, http, now=now), requests
+
+
+async def test_keys_and_query_go_as_vtex_wants_them():
+    """Headers with the opened token; a base with a path; spaces as %20 and `+` as %2B (NOTES 2.1)."""
+    client, requests = _client(httpx.Response(200, json=[{"id": "a"}]))
+    answer = await client.call(SEARCH)
+    [request] = requests
+    assert answer.document == [{"id": "a"}]
+    assert str(request.url) == "http://proxy.example/vtex/acme/api/dataentities/CL/search?_where=phone%3D%2B55%2011"
+    assert request.headers["X-VTEX-API-AppKey"] == "the-key"
+    assert request.headers["X-VTEX-API-AppToken"] == "the-token"
+    assert request.headers["Accept"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        httpx.Response(500, text="Erro interno"), httpx.Response(503), httpx.Response(408),
+        httpx.Response(200, content=b'[{"id": "a"'), httpx.ReadError("cut"), httpx.ConnectTimeout("late"),
+        httpx.Response(429, headers={"Retry-After": "0"}),
+    ],
+)  # fmt: skip
+async def test_what_may_succeed_later_is_tried_again(failure):
+    """5xx, 408, broken JSON, cut connections and 429."""
+    client, requests = _client(failure, httpx.Response(200, json=[]))
+    assert (await client.call(SEARCH)).document == []
+    assert len(requests) == 2
+
+
+async def test_it_gives_up_after_its_attempts():
+    """The reader comes back later."""
+    client, requests = _client(*[httpx.Response(502)] * 3)
+    with pytest.raises(Unavailable, match="answered customers with 502"):
+        await client.call(SEARCH)
+    assert len(requests) == 3
+
+
+async def test_a_lost_page_of_a_scroll_is_not_asked_for_again():
+    """The token may be behind it already; only a 429 surely moved nothing."""
+    call = replace(SEARCH, repeatable=False)
+    client, requests = _client(httpx.ReadError("cut"))
+    with pytest.raises(Unavailable):
+        await client.call(call)
+    assert len(requests) == 1
+    client, requests = _client(httpx.Response(429, headers={"Retry-After": "0"}), httpx.Response(200, json=[]))
+    await client.call(call)
+    assert len(requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "message"),
+    [
+        (httpx.Response(401), KeyRefused, "refuses the App Key"),
+        (httpx.Response(403, json={"Message": "Unauthorized"}), ResourceMissing, "Read only documents"),
+        (httpx.Response(409), FeedTaken, "key of its own"),
+        (httpx.Response(400, json={"Message": "Maximum simultaneous scrolls rate exceeded (10)"}), ScrollBusy, "ten"),
+        (httpx.Response(400, json={"Message": "Operation not found for this token: 'X'"}), ScrollLost, "token"),
+        (httpx.Response(400, json={"Message": "ana@shop.example is bad"}), ContractChanged, "400"),
+        (httpx.Response(404), ContractChanged, "404"),
+    ],
+)  # fmt: skip
+async def test_refusals_are_told_apart(answer, error, message):
+    """Each says what to do; none repeats VTEX's text, a key or a person; none is tried again."""
+    client, requests = _client(answer)
+    with pytest.raises(error, match=message) as refused:
+        await client.call(SEARCH)
+    assert len(requests) == 1
+    for secret in ("the-key", "the-token", "ana@", "+55"):
+        assert secret not in str(refused.value)
+
+
+async def test_a_cut_connection_tells_no_address():
+    """Httpx's own text may carry the query."""
+    client, _ = _client(*[httpx.ReadError("http://x/?email=ana@shop.example")] * 3)
+    with pytest.raises(Unavailable) as failed:
+        await client.call(SEARCH)
+    assert "ana" not in str(failed.value)
+
+
+async def test_404_is_an_answer_where_it_may_be():
+    """A document that is not there; a feed without configuration."""
+    client, _ = _client(httpx.Response(404), httpx.Response(204))
+    missing = await client.call(replace(SEARCH, missing=True))
+    assert (missing.found, missing.document) == (False, None)
+    assert (await client.call(SEARCH)).document is None
+
+
+async def test_a_429_silences_every_call_of_the_account():
+    """Not only the one that met it."""
+    client, _ = _client(httpx.Response(429, headers={"Retry-After": "30"}))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.call(SEARCH), 0.05)
+    assert 29 < client.gate.budget.paused_for <= 30
+
+
+async def test_a_date_in_retry_after_is_understood():
+    """HTTP allows both."""
+    later = formatdate(time.time() + 20, usegmt=True)
+    client, _ = _client(*[httpx.Response(503, headers={"Retry-After": later})] * 3)
+    client._settings = replace(SETTINGS, attempts=1)
+    with pytest.raises(Unavailable) as failed:
+        await client.call(SEARCH)
+    assert 15 < failed.value.retry_after <= 20
+
+
+async def test_cursors_follow_vtex_clock():
+    """Its Date header tells how far it is ahead of ours; within its own rounding, ours is finer."""
+    answers = [httpx.Response(200, json=[], headers={"Date": formatdate(at, usegmt=True)}) for at in (
+        1_795_687_200 + 5000, 1_795_687_200,
+    )]  # fmt: skip
+    client, _ = _client(*answers, now=lambda: 1_795_687_200.25)
+    await client.call(SEARCH)
+    assert client.now() == 1_795_687_200_000 + 5_000_000
+    await client.call(SEARCH)
+    assert client.now() == 1_795_687_200_250
+
+
+def test_throttled_tells_how_long():
+    """For whoever schedules the next look."""
+    assert Throttled("x", 7.0).retry_after == 7.0

@@ -1,0 +1,173 @@
+"""Small parts: what was seen, offsets of hints, hints themselves, the inventory, a reader's failures, settings."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.vtex.errors import KeyRefused, Unavailable
+from connectors.vtex.hints import HintReader, Inbox
+from connectors.vtex.inventory import Inventory
+from connectors.vtex.journal import Fenced
+from connectors.vtex.offsets import Offsets
+from connectors.vtex.people import People
+from connectors.vtex.purchases import Purchases
+from connectors.vtex.seen import DELETED, Seen, Sighting
+from connectors.vtex.supervise import supervise
+from sandbox.vtex.shop import Shop
+from tests.unit.vtex.memory import MemoryJournal, source_of
+
+
+def _sighting(version, *, read_at=0, strong=True, settled=True, content="c"):
+    return Sighting(version, content, read_at, strong, settled)
+
+
+class TestSeen:
+    def test_it_is_bounded(self):
+        """The least recently noted goes first."""
+        seen = Seen(2)
+        for one in ("a", "b", "a", "c"):
+            seen.note(one, _sighting("v"))
+        assert (len(seen), seen.get("b")) == (2, None)
+
+    def test_only_a_settled_reading_spares_the_next(self):
+        """Of this version or a newer one; `.42` is older than `.4200001`."""
+        seen = Seen(9)
+        seen.note("a", _sighting("2026-01-01T00:00:00.4200001Z"))
+        seen.note("b", _sighting("2026-01-01T00:00:00.42Z", settled=False))
+        assert seen.knows("a", "2026-01-01T00:00:00.42Z")
+        assert not seen.knows("a", "2026-01-01T00:00:00.43Z")
+        assert not seen.knows("b", "2026-01-01T00:00:00.42Z")
+        assert not seen.knows("c", "2026")
+
+    def test_the_newer_version_wins_then_storage_then_the_later_reading(self):
+        """Which of two readings is known to be later."""
+        assert _sighting("2").outdates(_sighting("1", read_at=9))
+        assert _sighting("1", strong=True).outdates(_sighting("1", strong=False, read_at=9))
+        assert _sighting("1", read_at=2).outdates(_sighting("1", read_at=1))
+        assert not _sighting("1", read_at=1).outdates(_sighting("1", read_at=1))
+
+    def test_what_is_gone_is_not_expected(self):
+        """A window need not show a deleted customer."""
+        seen = Seen(9)
+        seen.note("a", _sighting("2", content=DELETED))
+        seen.note("b", _sighting("2"))
+        seen.note("c", _sighting("1"))
+        assert list(seen.since("2")) == ["b"]
+
+
+class TestOffsets:
+    @given(st.lists(st.tuples(st.integers(0, 1), st.booleans()), max_size=40), st.randoms())
+    def test_nothing_under_way_is_committed(self, hints, dice):
+        """What is committed lies before everything that is still being read, and reaches as far as it can."""
+        offsets, open_ones, seen = Offsets(), {0: {}, 1: {}}, {0: 0, 1: 0}
+        for partition, _ in hints:
+            offset = seen[partition]
+            seen[partition] += 1
+            open_ones[partition][offset] = offsets.begun(partition, offset)
+        done = [(p, o) for p in (0, 1) for o in open_ones[p] if dice.random() < 0.6]
+        for partition, offset in done:
+            open_ones[partition].pop(offset)()
+        expected = {p: min(open_ones[p], default=seen[p]) for p in (0, 1) if seen[p]}
+        assert offsets.due() == expected
+        assert offsets.due() == {}
+
+    def test_another_era_commits_nothing_of_the_last(self):
+        """After a rebalance a late release concerns nobody."""
+        offsets = Offsets()
+        late = offsets.begun(0, 5)
+        offsets.forget()
+        offsets.begun(0, 5)
+        late()
+        assert offsets.due() == {0: 5}
+
+
+class TestHints:
+    def _reader(self, shop, journal):
+        source, inbox = source_of(shop, journal), Inbox()
+        people = People(source)
+        return HintReader(source, people, Purchases(source, people), inbox), inbox
+
+    async def test_what_is_named_is_read_once_and_released_then(self):
+        """Many hints of one document are one reading; a delete is one after a 404."""
+        shop, journal, released = Shop("acme"), MemoryJournal(), []
+        here = shop.put_customer({"email": "ana@shop.example"})
+        gone = shop.put_customer({"email": "bia@shop.example"})
+        shop.delete_customer(gone)
+        order = shop.place_order({"email": "x@y.example", "items": [{"sku": "1", "price": 1, "quantity": 1}]})
+        reader, inbox = self._reader(shop, journal)
+        for number, item in enumerate([("customer", here), ("customer", gone), ("customer", here), ("order", order)]):
+            inbox.put(item, lambda number=number: released.append(number))
+        await reader.look()
+        assert {(e["type"], e["subject"]) for e in journal.said()} == {
+            ("vtex.customer.changed", here), ("vtex.customer.deleted", gone), ("vtex.order.changed", order),
+        }  # fmt: skip
+        assert sorted(released) == [0, 1, 2, 3]
+
+    async def test_a_hint_that_cannot_be_read_is_kept(self):
+        """It is tried again, and not released before."""
+        shop, journal, released = Shop("acme"), MemoryJournal(), []
+        customer = shop.put_customer({"email": "ana@shop.example"})
+        reader, inbox = self._reader(shop, journal)
+        reader._source.client._headers["X-VTEX-API-AppToken"] = "wrong"
+        inbox.put(("customer", customer), lambda: released.append(1))
+        with pytest.raises(KeyRefused):
+            await reader.look()
+        assert released == []
+        reader._source.client._headers["X-VTEX-API-AppToken"] = shop.app_token
+        await reader.look()
+        assert released == [1]
+
+    def test_too_many_are_left_to_the_next_look(self, monkeypatch):
+        """The oldest is released unread: following and scanning will find it."""
+        monkeypatch.setattr("connectors.vtex.hints.LIMIT", 2)
+        inbox, released = Inbox(), []
+        for number in range(3):
+            inbox.put(("customer", str(number)), lambda number=number: released.append(number))
+        assert released == [0]
+        inbox.close()
+        assert released == [0, 1, 2]
+
+
+class TestInventory:
+    def test_it_tells_what_is_news_and_what_is_missing(self):
+        """Unknown or newer there; known here and not shown."""
+        with Inventory() as inventory:
+            inventory.put([("a", "1"), ("b", "2"), ("c", "1"), ("d", "1")])
+            inventory.put([("a", "0")])
+            inventory.drop(["d"])
+            assert inventory.size == 3
+            assert inventory.compare([("a", "1"), ("b", "3"), ("e", "1")]) == ["b", "e"]
+            assert list(inventory.unseen()) == [["c"]]
+
+
+class TestSupervise:
+    async def test_a_failure_is_told_and_tried_again(self):
+        """The cursor row of the store says what is wrong, until it is right again."""
+        journal = MemoryJournal()
+        source = source_of(Shop("acme"), journal)
+        outcomes = [Unavailable("no answer"), KeyRefused("wrong key"), RuntimeError("ana@shop.example"), None]
+        told = []
+
+        async def look():
+            told.append(journal.positions().get("status", {}).get("problems"))
+            outcome = outcomes.pop(0)
+            if outcome is not None:
+                raise outcome
+
+        await asyncio.wait_for(supervise(source, "customers", look), 5)
+        assert told == [
+            None, {"customers": "no answer"}, {"customers": "wrong key"},
+            {"customers": "RuntimeError: see the poller's log"},
+        ]  # fmt: skip
+        assert journal.positions()["status"]["problems"] == {}
+
+    async def test_a_fenced_store_is_left(self):
+        """It is another poller's now."""
+
+        async def look():
+            raise Fenced("gone")
+
+        with pytest.raises(Fenced):
+            await supervise(source_of(Shop("acme")), "customers", look)
