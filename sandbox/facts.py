@@ -128,7 +128,8 @@ class Facts:
         rates: currency to what one unit is worth in the store's.
         customers: how many customer documents the shop holds.
         deleted: how many it no longer holds.
-        profiles: how many distinct people among all of them can be reached by e-mail or phone.
+        guests: shoppers without a document whose orders tell an e-mail or a phone.
+        reachable: how many distinct people among its customers can be reached by e-mail or phone.
     """
 
     store: str
@@ -142,4 +143,5 @@ class Facts:
     rows: list[CampaignRow] = field(default_factory=list)
     customers: int = 0
     deleted: int = 0
-    profiles: int = 0
+    guests: set[str] = field(default_factory=set)
+    reachable: int = 0

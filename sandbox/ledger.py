@@ -90,7 +90,8 @@ class Ledger:
             "cells": self.cells(),
             "customers": self._facts.customers,
             "deleted": self._facts.deleted,
-            "profiles": self._facts.profiles,
+            "guests": len(self._facts.guests),
+            "profiles": self._facts.reachable + len(self._facts.guests),
             "orders": len(self._facts.purchases),
             "explanations": dict(sorted(Counter(verdict.explanation for verdict in verdicts.values()).items())),
             "verdicts": {

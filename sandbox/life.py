@@ -91,7 +91,7 @@ def plan_day(scene: Scene, shop: Shopkeeping, facts: Facts, customers: int) -> D
     _rows(stage)
     _report(stage)
     facts.customers, facts.deleted = len(everyone), facts.deleted + 1
-    facts.profiles = _reachable(everyone)
+    facts.reachable = _reachable(everyone)
     return Day(stage, everyone, aside)
 
 
@@ -226,5 +226,5 @@ def _report(stage: Stage) -> None:
 
 
 def _reachable(customers: list[Person]) -> int:
-    """Return how many profiles there must be: one for each customer, but one for those who share a phone."""
+    """Return how many profiles customers make: one for each who can be reached, one for two who share a phone."""
     return len({person.phone or person.email for person in customers} - {None})

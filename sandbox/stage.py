@@ -147,6 +147,7 @@ class Stage:
         )  # fmt: skip
         if not checkout.nameless:
             self.know(checkout.buyer)
+            self.facts.guests |= set() if checkout.buyer.customer else {checkout.buyer.key}
         told = checkout.description(currency)
         if replaces is not None:
             told["replacedOrderId"] = replaces.parts[0].order_id

@@ -85,7 +85,9 @@ def test_the_counts_of_people():
     facts = day.stage.facts
 
     assert facts.customers == 20 + len(made) - facts.deleted
-    assert facts.profiles == facts.customers - 2  # the pair is one, and one left neither phone nor e-mail
+    assert facts.reachable == facts.customers - 2  # the pair is one, and one left neither phone nor e-mail
+    assert len(facts.guests) == 2  # whose orders told who they are
+    assert Ledger(facts).document()["profiles"] == facts.reachable + 2
 
 
 def test_interfaces_see_duplicates_disorder_and_machines():
