@@ -9,7 +9,7 @@ counted before by its event id.
 import asyncio
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Literal
@@ -36,6 +36,8 @@ KEPT: Final = 256_000
 """Bytes that a letter keeps at most; one that does not tell the original's size is taken as cut when it has as many."""
 TRANSACTION: Final = 100
 """Letters in one transaction: at most some 25 MB, well within the broker's time."""
+TIMEOUT_MS: Final = 20_000
+"""After which the broker aborts what a redrive that died left open: readers wait that long, as for a worker."""
 HEADER: Final = "redriven-from"
 
 Outcome = Literal["redriven", "possible", "impossible", "gone"]
@@ -201,8 +203,9 @@ def _judged(letter: Letter, stands: bool, done: Outcome) -> Redriven:
 async def _producer(connection: KafkaConnection) -> AsyncIterator[AIOKafkaProducer]:
     """Start the producer of redrives: there is one in all, and a second one fences the first."""
     producer = AIOKafkaProducer(
-        transactional_id=connection.topic("dead-letters-redrive"), acks="all", **connection.options()
-    )
+        transactional_id=connection.topic("dead-letters-redrive"), transaction_timeout_ms=TIMEOUT_MS,
+        **connection.options(),
+    )  # fmt: skip
     try:
         await producer.start()
     except (KafkaConnectionError, OSError) as error:
@@ -230,8 +233,13 @@ async def _put_back(connection: KafkaConnection, producer: Any, rows: list[tuple
             sent.append(await producer.send(**record))  # noqa: PERF401  what was sent before a failure is kept
         await asyncio.gather(*sent)
         await producer.commit_transaction()
-    except KafkaError:
+    except (ProducerFenced, InvalidProducerEpoch):
         await asyncio.gather(*sent, return_exceptions=True)  # all of them have failed, and each wants to be heard
+        raise
+    except BaseException:
+        # Left open, it would hold up every reader of these partitions until the broker gives up on it.
+        with suppress(KafkaError):
+            await producer.abort_transaction()
         raise
     for _, row in rows:
         log.info("dead letter redriven", store=row.store, letter=row.letter, step=row.step)

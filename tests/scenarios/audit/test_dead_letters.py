@@ -144,6 +144,19 @@ async def test_many_letters_in_several_transactions(kafka, monkeypatch):
     assert sorted(values) == sorted(f"value-{number}".encode() for number in range(30))
 
 
+async def test_a_redrive_that_fails_holds_nobody_up(kafka):
+    """One record cannot be sent (no such partition): nothing of the transaction is seen, nothing stays open, the letters wait."""
+    await bury(kafka, a_letter(1), a_letter(2, partition=PARTITIONS + 5))
+    letters = await list_letters(kafka)
+    with pytest.raises(AssertionError):
+        await redrive(kafka, letters)
+
+    async with AIOKafkaProducer(**kafka.options()) as producer:
+        await producer.send_and_wait(kafka.topic("pixel.events"), key=b"acme/s1", value=b"later", partition=SHARD)
+    assert [record.value for record in await records(kafka, "pixel.events")] == [b"later"]
+    assert len(await list_letters(kafka)) == 2
+
+
 async def test_two_redrives_at_a_time_send_a_letter_once(kafka):
     """One of them takes over, the other says so; whatever was committed is done once."""
     await bury(kafka, *(a_letter(number) for number in range(20)))
