@@ -145,7 +145,7 @@ async def test_many_letters_in_several_transactions(kafka, monkeypatch):
 
 
 async def test_a_redrive_that_fails_holds_nobody_up(kafka):
-    """One record cannot be sent (no such partition): nothing of the transaction is seen, nothing stays open, the letters wait."""
+    """One record cannot be sent: nothing of the transaction is seen, nothing stays open, the letters wait."""
     await bury(kafka, a_letter(1), a_letter(2, partition=PARTITIONS + 5))
     letters = await list_letters(kafka)
     with pytest.raises(AssertionError):
