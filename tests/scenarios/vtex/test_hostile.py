@@ -25,8 +25,9 @@ PATIENT = replace(
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 async def test_a_hostile_vtex_is_read_truly(kafka, seed):
-    """Lag, ghosts, equal times, shifts, lies, storms, cuts, lost scrolls and feeds: difference 0 for customers and
-    orders, no event twice for one state of an order, every feed event committed, the budget kept.
+    """Lag, ghosts, equal times, shifts, lies, storms, cuts, lost scrolls and feeds: difference 0 all the same.
+
+    Deletes and refunds included; every feed event committed; the budget kept.
     """
     shop = Shop("acme", hostility=harsh(seed, lag=1.5, wipes=0.0), budget=Budget(rate=2000, burst=60))
     fill(shop, 600)
