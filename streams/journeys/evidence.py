@@ -11,7 +11,7 @@ from schemas.clock import local_day
 from streams.journeys import landings, messages, orders, sessions
 from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes, phones, union
-from streams.journeys.limits import TOO_MANY
+from streams.journeys.limits import ORDER_LANDINGS, ORDER_PEOPLE, ORDER_TOLD, TOO_MANY
 from streams.journeys.tables import DAY_MS
 from streams.journeys.touches import Touch, is_ours, rank
 
@@ -46,7 +46,11 @@ def gather(facts: Facts, order: str, row: Mapping[str, Any], known: Mapping[str,
     kept = row.get("kept") if facts.now > known["at"] + SETTLED_MS else None
     beside = [] if kept else list(_sessions(facts, order, known))
     told = dict(kept["t"]) if kept else union(sessions.hashes(each) for _, each in beside)
+    if len(told) > ORDER_TOLD:
+        told = {}
     people = union((own, told, *facts.customers_of(own | told).values()))
+    if len(people) > ORDER_PEOPLE:
+        people = own | told
     if kept:
         landed = [Touch(*touch) for touch in kept["l"]]
     else:
@@ -59,7 +63,9 @@ def gather(facts: Facts, order: str, row: Mapping[str, Any], known: Mapping[str,
             if first <= touch.at <= last
         ]
     touches = [*landed, *_reports(facts, people, known["at"]), *_marketing(facts, known)]
-    return Evidence(people, touches, {"t": told, "l": [list(touch) for touch in sorted(landed, key=rank)]})
+    return Evidence(
+        people, touches, {"t": told, "l": [list(touch) for touch in sorted(landed, key=rank)[:ORDER_LANDINGS]]}
+    )
 
 
 def _sessions(facts: Facts, order: str, known: Mapping[str, Any]) -> Iterator[tuple[str, sessions.Row]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.journeys import landings, limits, messages, sessions
+from streams.journeys import customers, landings, limits, messages, sessions
 from streams.journeys.messages import Report
 from streams.journeys.orders import amounts, reference, time_to_conversion
 from streams.journeys.touches import Touch
@@ -189,10 +189,11 @@ def test_limits_of_the_documentation_are_those_of_the_code():
 
     text = (Path(__file__).parents[3] / "docs" / "kpis.md").read_text()
     told = [
-        f"a session: {limits.SESSION_HASHES} hashes, {limits.SESSION_CAMPAIGNS} campaigns, "
-        f"{limits.SESSION_ORDERS} orders",
+        f"a session: {limits.SESSION_HASHES} hashes, {limits.SESSION_CAMPAIGNS} campaigns",
+        f", {limits.SESSION_ORDERS} orders or carts",
         f"a hash: {limits.HASH_SESSIONS} sessions in 90 days, {limits.HASH_CUSTOMERS} customers",
         f"an order or cart: {limits.ORDER_SESSIONS} sessions",
+        f"an order: {limits.ORDER_TOLD} hashes told in its sessions, {limits.ORDER_PEOPLE} hashes of its people",
         f"a hash: {limits.HASH_ORDERS} orders",
         f"a landing: {limits.CLICK_TIMES} click times",
         f"a message: {limits.CLICK_REPORTS} click reports; {limits.CLICK_TIMES} of their times",
@@ -202,3 +203,14 @@ def test_limits_of_the_documentation_are_those_of_the_code():
     places = [text.index(line) for line in told]
 
     assert all(before < after for before, after in pairwise(places))
+
+
+class TestCustomers:
+    def test_what_it_had_before_is_kept_until_kpis_has_looked(self):
+        """Two versions in one batch: the hashes of both earlier states."""
+        first = customers.change(None, 1, {"a": "e"})
+        second = customers.change(customers.change({"v": 1, "h": {"a": "e"}}, 2, {"b": "e"}), 3, {"c": "e"})
+
+        assert first == {"v": 1, "h": {"a": "e"}, "was": {}}
+        assert second == {"v": 3, "h": {"c": "e"}, "was": {"a": "e", "b": "e"}}
+        assert customers.change(second, 3, {"d": "e"}) is None
