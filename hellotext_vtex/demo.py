@@ -7,7 +7,7 @@ product knows only what reached it. At the end both must agree on every figure (
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
@@ -52,11 +52,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The comparison: every cell and every figure in it."""
+    """The comparison: every cell and every figure in it, and the profiles at Hellotext.
+
+    Attributes:
+        profiles: by store, how many profiles Hellotext has, and how many people the ledger knows to be reachable.
+    """
 
     cells: dict[Key, CampaignKpis]
     ledger: dict[Key, dict[str, Any]]
     differences: tuple[Difference, ...]
+    profiles: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def equal(self) -> bool:
+        """Whether everything agrees."""
+        return not self.differences and all(ours == theirs for ours, theirs in self.profiles.values())
 
     @property
     def figures(self) -> int:
@@ -127,17 +137,24 @@ class Demo:
             await write_campaigns(self._house.settings, read_csv(row.store, answer.text))
 
     async def _settled(self) -> Verdict:
-        """Return the comparison once it is equal, or what it is when nothing has changed for long enough."""
-        ledger = ledger_cells(await self._ask("GET", "/control/ledger"))
+        """Return the comparison once all is equal, or what it is when that takes too long."""
+        told = await self._ask("GET", "/control/ledger")
+        ledger = ledger_cells(told)
         until = time.monotonic() + SETTLE_S
         while True:
-            cells = await read_cells(self._house)
-            verdict = compare(cells, ledger)
+            verdict = compare(await read_cells(self._house), ledger)
             agreeing = verdict.figures - len(verdict.differences)
             self._progress("counting", agreeing, verdict.figures)
-            if not verdict.differences or time.monotonic() > until:
+            if not verdict.differences:
+                verdict = replace(verdict, profiles=await self._profiles(told))
+                self._progress("profiles", *map(sum, zip(*verdict.profiles.values(), strict=True)))
+            if verdict.equal or time.monotonic() > until:
                 return verdict
             await asyncio.sleep(LOOK_S)
+
+    async def _profiles(self, told: dict[str, Any]) -> dict[str, tuple[int, int]]:
+        accounts = (await self._ask("GET", "/control/hellotext"))["accounts"]
+        return {store: (len(accounts[store]["profiles"]), of["profiles"]) for store, of in told["stores"].items()}
 
     async def _ask(self, method: str, path: str, **options: Any) -> Any:
         answer = await self._sandbox.request(method, path, **options)

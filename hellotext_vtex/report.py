@@ -34,6 +34,9 @@ def report(verdict: Verdict, house: House, console: Console) -> None:
         console.print(f"[red]{len(verdict.differences)} of {verdict.figures} figures in {cells} cells differ.[/]")
     else:
         console.print(f"All {verdict.figures} figures in {cells} cells equal the ledger's.")
+    for store, (there, known) in verdict.profiles.items():
+        mark = "[green]equal[/]" if there == known else "[red]differs[/]"
+        console.print(f"Profiles of {store} at Hellotext: {there}, people it can reach: {known} {mark}")
     console.print(f"Dashboard  {house.urls['console']}", highlight=False)
     console.print(f"Sandbox    {house.urls['sandbox']}", highlight=False)
     console.print(f"Broker     {house.connection.bootstrap_servers}", highlight=False)

@@ -1,6 +1,7 @@
 """`audit` proves that nothing is lost or doubled; `doctor` looks whether everything is in order."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -57,7 +58,14 @@ def audit_topics(json: Json = False) -> None:
 
 
 async def _audit(settings: Settings) -> AuditReport:
-    return await audit(await ensure_topics(settings))
+    return await audit(await ensure_topics(settings), spool_bytes=_spooled(settings.state_folder / "spool"))
+
+
+def _spooled(folder: Path) -> int | None:
+    """Return what a collector of this machine has accepted and not yet handed to Kafka; None where there is none."""
+    if not folder.is_dir():
+        return None
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _show(report: AuditReport) -> None:

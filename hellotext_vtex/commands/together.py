@@ -86,7 +86,7 @@ def demo(
                     print("It stays up until Ctrl-C.", flush=True)
                     await stop.wait()
                 asked.cancel()
-                return int(bool(verdict.differences))
+                return int(not verdict.equal)
 
     serve(main)
 

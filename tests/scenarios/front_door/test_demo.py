@@ -18,5 +18,6 @@ def test_every_figure_of_the_demo_equals_the_ledger(tmp_path, seed):
     figures = re.search(r"All ([\d,]+) figures in (\d+) cells equal the ledger's", ran.out)
     assert figures is not None
     assert int(figures[2]) >= 20
+    assert len(re.findall(r"Profiles of \w+ at Hellotext: (\d+), people it can reach: \1 equal", ran.out)) == 2
     assert "Dashboard  http://" in ran.out
     assert "a process died" not in ran.err
