@@ -7,6 +7,7 @@ from typing import Any
 import faust
 from faust.types import TP
 
+from streams.engine.assignor import ShardedAssignor
 from streams.engine.consumer import BatchTransport
 from streams.engine.engine import Engine
 from streams.engine.tables import ShardedTable, ShardedTableManager
@@ -33,6 +34,7 @@ class ShardedApp(faust.App):
             canonical_url=f"http://{settings.instance}.invalid",
             store="memory://",
             TableManager=ShardedTableManager,
+            PartitionAssignor=ShardedAssignor,
             broker_session_timeout=settings.session_timeout_ms / 1000,
             broker_heartbeat_interval=settings.heartbeat_ms / 1000,
             broker_rebalance_timeout=settings.rebalance_timeout_ms / 1000,

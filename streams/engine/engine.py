@@ -99,13 +99,15 @@ class Engine:
             self.milestones.reached("recovering", number)
 
     def _whole_shards(self, assigned: Iterable[tuple[str, int]]) -> set[int]:
-        """Return the assigned shards; a shard is one partition number of all topics, never of some."""
+        """Return the assigned shards; a shard is one partition number of all topics and tables, never of some."""
         by_number: dict[int, set[str]] = {}
         for topic, number in assigned:
-            if topic in self._topics:
-                by_number.setdefault(number, set()).add(topic)
+            by_number.setdefault(number, set()).add(topic)
+        whole = self._topics.keys() | {self.names.changelog(table) for table in self.line.tables}
+        # Where it has no input it is a standby's: it follows the changelogs.
+        by_number = {number: topics for number, topics in by_number.items() if topics & self._topics.keys()}
         for number, topics in by_number.items():
-            missing = self._topics.keys() - topics
+            missing = whole - topics
             if missing:
                 self._fatal(Fatal(
                     EXIT_SPLIT_SHARD,

@@ -65,6 +65,8 @@ INTERNALS: Final = (
     Internal("faust.transport.drivers.aiokafka:Producer._new_producer", "consumer", "makes Faust's producer", "e72355c3430e"),
     Internal(f"{_THREAD}._create_worker_consumer", "fetch", "replaced: makes the aiokafka consumer", "c2701bfc3e6f"),
     Internal(f"{_THREAD}.seek_to_committed", "consumer", "returns the committed offset of every partition", "775ab0adc4b0"),
+    Internal("faust.assignor.partition_assignor:PartitionAssignor._get_copartitioned_groups", "assignor", "replaced: topics by number of partitions", "82b7a3764ad5"),
+    Internal("faust.assignor.partition_assignor:PartitionAssignor._perform_assignment", "assignor", "assigns one group of topics together, changelogs too", "1e0bf2c5c8f4"),
     Internal("faust.tables.manager:TableManager.on_start", "tables", "replaced: the same without a second's sleep", "365dd25fbc0e"),
     Internal("faust.tables.manager:TableManager._update_channels", "tables", "registers changelogs", "88e3941facc9"),
     Internal("faust.tables.base:Collection.on_start", "tables", "replaced: no store, no topic declared", "daddcc354ad0"),

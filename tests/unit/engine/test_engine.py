@@ -7,6 +7,7 @@ import pytest
 from schemas import topics
 from streams.engine import agent as interface
 from streams.engine.agent import JSON, TEXT, Agent, Table
+from streams.engine.assignor import ShardedAssignor
 from streams.engine.engine import Engine
 from streams.engine.errors import Fatal
 from streams.engine.health import Health
@@ -58,11 +59,26 @@ class TestShards:
 
     async def test_a_split_shard_ends_the_worker(self, engine):
         """Two workers with half a shard each would fence each other for ever."""
-        whole = [(f"test-{name}", 1) for name in ("pixel.events", "tracking.events", "effects.outcomes")]
+        names = ("pixel.events", "tracking.events", "effects.outcomes", "streams.engine.outbox-changelog")
+        whole = [(f"test-{name}", 1) for name in names]
         assert engine._whole_shards([*whole, ("test-streams.x-changelog", 2)]) == {1}
         with pytest.raises(Fatal, match=r"without \['test-tracking.events'\]") as caught:
             engine._whole_shards([part for part in whole if "tracking" not in part[0]])
         assert caught.value.code == EXIT_SPLIT_SHARD
+
+    async def test_a_shard_without_its_tables_ends_the_worker(self, engine):
+        """It would count from nothing."""
+        inputs = [(f"test-{name}", 1) for name in ("pixel.events", "tracking.events", "effects.outcomes")]
+        with pytest.raises(Fatal, match=r"without \['test-streams.engine.outbox-changelog'\]"):
+            engine._whole_shards(inputs)
+
+    def test_topics_that_the_metadata_do_not_know_yet_are_assigned(self):
+        """A changelog that was created a moment ago moves with its inputs, all in one group."""
+        app = SimpleNamespace(tables=None, conf=SimpleNamespace(topic_partitions=4))
+        topics_of = {"inputs", "streams.new-changelog"}
+        unknowing = SimpleNamespace(partitions_for_topic=lambda _: None)
+        groups = ShardedAssignor(app)._get_copartitioned_groups(topics_of, unknowing, {"worker": sorted(topics_of)})
+        assert {number: list(found) for number, found in groups.items()} == {4: [topics_of]}
 
     async def test_batches_for_shards_that_have_gone_are_dropped(self, engine):
         """They are not committed, so their next owner gets them."""

@@ -1,0 +1,215 @@
+"""What the engine promises beside exactness, on the real broker: who sees what, who waits, who takes over."""
+
+import asyncio
+import re
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connectors.kafka.ports import free_ports
+from schemas import topics
+from streams.engine.agent import Agent
+from streams.engine.changelogs import ensure_changelogs
+from streams.engine.errors import Fatal
+from streams.engine.milestones import Unwatched
+from streams.engine.names import StreamNames
+from streams.engine.producer import ShardProducer
+from streams.engine.settings import EffectSettings
+from streams.engine.transaction import EXIT_CLOCK, Transaction
+from streams.engine.turn import Turn
+from tests.crash.engine.running import COUNTS, HEARD, SHARD, Counting, committed, outcome_of, put, rows, running, until
+
+pytestmark = pytest.mark.broker
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+class Everything(Counting):
+    """Reads many topics, of which all but one are idle."""
+
+    inputs = (
+        topics.PIXEL_EVENTS, topics.VTEX_CHANGES, topics.VTEX_CUSTOMERS, topics.VTEX_ORDERS, topics.MESSAGE_REPORTS,
+        topics.MESSAGE_REQUESTS, topics.PIXEL_IDENTITIES, topics.CAMPAIGNS,
+    )  # fmt: skip
+
+
+async def a_producer(kafka, name="streams-test"):
+    """Return a started producer with a transactional id of its own."""
+    producer = ShardProducer(kafka.options(), kafka.topic(name), 20_000, None)
+    await producer.start()
+    return producer
+
+
+async def test_nothing_is_visible_before_the_commit(kafka):
+    """Everything is delivered, and a `read_committed` reader sees none of it; after the commit it sees all."""
+    producer = await a_producer(kafka)
+    await producer.begin()
+    sent = await producer.send(kafka.topic("tracking.events"), SHARD, [(b"k", b"v", ())] * 100, int(time.time() * 1000))
+    await producer.delivered([future for future, _ in sent])
+    assert await committed(kafka, "tracking.events") == []
+    await producer.commit()
+    assert len(await committed(kafka, "tracking.events")) == 100
+    await producer.stop()
+
+
+async def test_recovery_ends_exactly_where_the_changelog_ends(kafka, tmp_path):
+    """Aborted records and control records at its end are neither waited for nor applied."""
+    async with running(kafka, tmp_path) as worker:
+        await put(kafka, b"1", b"2", b"3")
+        await until("three counted", lambda: rows(worker, COUNTS) == {"n": 3})
+    changelog, now = kafka.topic(f"streams.{COUNTS.name}-changelog"), int(time.time() * 1000)
+    producer = await a_producer(kafka)
+    for _ in range(3):
+        await producer.begin()
+        sent = await producer.send(changelog, SHARD, [(b"n", b"999", ())] * 10, now)
+        await producer.delivered([future for future, _ in sent])
+        await producer.abort()
+    await producer.stop()
+    async with running(kafka, tmp_path) as worker:
+        assert rows(worker, COUNTS) == {"n": 3}
+        await put(kafka, b"4")
+        await until("four counted", lambda: rows(worker, COUNTS) == {"n": 4})
+
+
+async def test_the_next_owner_takes_over_the_outbox(kafka, tmp_path):
+    """What was under way is made again if that is harmless, else it is told as uncertain; never both."""
+    started, made = [], []
+
+    async def hanging(effect):
+        started.append(effect.id)
+        await asyncio.Event().wait()
+
+    async def call(effect):
+        made.append(effect.id)
+        return outcome_of(effect)
+
+    async with running(kafka, tmp_path, {"test": hanging}):
+        await put(kafka, b"call-once-1@there", b"call-2@there")
+        await until("both under way", lambda: len(started) == 2)
+    async with running(kafka, tmp_path, {"test": call}) as worker:
+        await until("both told", lambda: len(rows(worker, HEARD).get("all", [])) == 2)
+        assert sorted(rows(worker, HEARD)["all"]) == [["call-2", "done"], ["call-once-1", "uncertain"]]
+    assert made == ["call-2"]
+
+
+async def test_a_destination_that_fails_holds_up_no_other(kafka, tmp_path):
+    """Its breaker opens and its calls wait; those to another destination of the same store go on."""
+    made = []
+
+    async def call(effect):
+        made.append(effect.destination)
+        return outcome_of(effect, "retry" if effect.destination == "broken" else "done")
+
+    effects = EffectSettings(rate=1000.0, breaker_after=3, breaker_first_s=60.0, per_destination=1, grace_s=0.1)
+    async with running(kafka, tmp_path, {"test": call}, effects=effects) as worker:
+        await put(kafka, *[b"call-%d@%s" % (n, b"broken" if n % 2 else b"sound") for n in range(40)])
+        await until("the sound half told", lambda: len(rows(worker, HEARD).get("all", [])) == 20)
+        (wait,) = [wait for wait in worker.health.waits() if wait.who == "effects of acme to broken"]
+        assert wait.healthy
+    assert made.count("broken") == 3
+
+
+async def test_calls_keep_to_their_rate(kafka, tmp_path):
+    """Of one store and destination: so many a second, with no more than a second's worth at once."""
+    made = []
+
+    async def call(effect):
+        made.append(time.monotonic())
+        return outcome_of(effect)
+
+    async with running(kafka, tmp_path, {"test": call}, effects=EffectSettings(rate=5.0)):
+        await put(kafka, *[b"call-%d@there" % n for n in range(10)])
+        await until("all made", lambda: len(made) == 10)
+    assert made[-1] - made[0] > 0.9
+
+
+async def test_idle_topics_do_not_slow_a_busy_one(kafka, tmp_path):
+    """Fetches may wait two seconds for seven idle topics; events on the eighth are through long before."""
+    async with running(kafka, tmp_path, agents=[Everything()], fetch_wait_ms=2_000) as worker:
+        took = []
+        for n in range(1, 16):
+            started = time.monotonic()
+            await put(kafka, b"1")
+            await until("counted", lambda n=n: rows(worker, COUNTS).get("n") == n)
+            took.append(time.monotonic() - started)
+    assert sorted(took)[len(took) // 2] < 0.7
+
+
+async def test_a_standby_takes_over_without_a_restore(kafka, tmp_path):
+    """It has followed the changelog: when the owner goes, it has the rows already, and goes on counting."""
+    settings = {"standby_replicas": 1, "session_timeout_ms": 6_000}
+    async with running(kafka, tmp_path, instance="one", **settings) as heir:
+        async with running(kafka, tmp_path, instance="two", **settings) as owner:
+            await until("the shards are shared", lambda: heir.engine.shards and owner.engine.shards)
+            shard = min(owner.engine.shards)
+            await put(kafka, *[b"1"] * 500, shard=shard)
+            await until("all counted", lambda: rows(owner, COUNTS, shard).get("n") == 500)
+            await until("the standby has followed", lambda: rows(heir, COUNTS, shard).get("n") == 500)
+            followed = heir.metrics.restored.labels(COUNTS.name)._value.get()
+        await until("it has taken over", lambda: heir.engine.live and shard in heir.engine.shards)
+        await put(kafka, b"1", shard=shard)
+        await until("one more counted", lambda: rows(heir, COUNTS, shard).get("n") == 501)
+        assert heir.metrics.restored.labels(COUNTS.name)._value.get() == followed
+
+
+async def test_a_clock_far_ahead_ends_the_worker_and_writes_nothing(kafka):
+    """The broker refuses records from the future; the exit code says that it is the clock."""
+    names = StreamNames(kafka.topic)
+    producer = await a_producer(kafka, "streams-clock")
+    transaction = Transaction(SHARD, producer, names, timeout_s=20, milestones=Unwatched())
+    ahead = int((time.time() + timedelta(hours=3).total_seconds()) * 1000)
+    turn = Turn(SHARD, {}, {}, now=ahead, sequence=1, record_limit=1_000_000)
+    turn.send(topics.TRACKING_EVENTS, b"acme/k", b"v")
+    with pytest.raises(Fatal, match="clock") as caught:
+        await transaction.commit(turn)
+    await producer.stop()
+    assert caught.value.code == EXIT_CLOCK
+    assert await committed(kafka, "tracking.events") == []
+
+
+async def test_pages_tell_health_and_every_metric_of_the_documentation(kafka, tmp_path):
+    """`/health` and `/ready` answer 200 while all is well; `/metrics` has what docs/engine.md lists."""
+    (port,) = free_ports(1)
+    listed = re.findall(r"^\| `(streams_\w+)", (DOCS / "engine.md").read_text(), re.MULTILINE)
+    async with running(kafka, tmp_path, web_port=port) as worker, httpx.AsyncClient() as http:
+        await put(kafka, b"1")
+        await until("counted", lambda: rows(worker, COUNTS).get("n") == 1)
+        pages = {name: await http.get(f"http://127.0.0.1:{port}/{name}") for name in ("health", "ready", "metrics")}
+    assert {page.status_code for page in pages.values()} == {200}
+    assert pages["health"].json()["healthy"] is True
+    assert len(listed) > 10
+    assert [name for name in listed if f"# HELP {name.removesuffix('_total')}" not in pages["metrics"].text] == []
+
+
+async def test_a_topic_that_is_missing_is_named(empty_kafka):
+    """The worker does not start, and says which command creates it."""
+    with pytest.raises(Fatal, match=r"pixel\.events.* do not exist: run `hellotext-vtex topics`"):
+        await ensure_changelogs(empty_kafka.options(), [empty_kafka.topic("pixel.events")], [])
+
+
+class Ticking(Agent):
+    """Raises at every tick."""
+
+    name = "ticking"
+    inputs = (topics.PIXEL_EVENTS,)
+
+    def process(self, batch, shard):
+        for record in batch:
+            shard.send(topics.TRACKING_EVENTS, record.key, record.value)
+
+    def tick(self, now, shard):
+        raise RuntimeError
+
+
+async def test_a_tick_that_raises_stops_no_work_but_is_told(kafka, tmp_path):
+    """Events go on; health names the agent."""
+    async with running(kafka, tmp_path, agents=[Ticking()], tick_ms=50) as worker:
+        await put(kafka, b"1")
+        await until("health tells it", lambda: any("['ticking']" in wait.whom for wait in worker.health.waits()))
+        assert not worker.health.healthy
+        async with asyncio.timeout(20):
+            while not await committed(kafka, "tracking.events"):  # noqa: ASYNC110  the broker tells
+                await asyncio.sleep(0.05)
