@@ -17,17 +17,17 @@ from schemas.clock import to_text
 from schemas.events import InvalidEventError, decode, encode
 from schemas.personal import normal_customer
 from schemas.vtex import CUSTOMER_CHANGED, CUSTOMER_DELETED, ORDER_CHANGED, CustomerDeleted, CustomerRead, OrderRead
-from streams.customer_book import CustomerBook
-from streams.customer_links import Links
-from streams.customer_rules import place_of, told_by, told_by_order
 from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard, Table
 from streams.stores import KnownStore, Stores
-from streams.versions import ticks, version_of
+from streams.vtex_rules.customer import place_of, told_by, told_by_order
+from streams.vtex_rules.customer_book import CustomerBook
+from streams.vtex_rules.customer_links import Links
+from streams.vtex_rules.versions import ticks, version_of
 
 CUSTOMERS: Final = Table("customers", disk=True)
-"""`store/customer`: its state (streams/customer_rules.py)."""
+"""`store/customer`: its state (streams/vtex_rules/customer.py)."""
 LINKS: Final = Table("customers.links", disk=True)
-"""`store/kind/identifier`: who ever had it (streams/customer_links.py)."""
+"""`store/kind/identifier`: who ever had it (streams/vtex_rules/customer_links.py)."""
 
 
 class CustomersAgent(Agent):

@@ -15,12 +15,12 @@ from schemas.events import InvalidEventError, decode, encode
 from schemas.money import UnknownCurrencyError, exponent
 from schemas.vtex import ORDER_CHANGED, OrderRead
 from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
-from streams.order_rules import after_read, content_of, group_of, told_by
 from streams.stores import Stores
-from streams.versions import version_of
+from streams.vtex_rules.order import after_read, content_of, group_of, told_by
+from streams.vtex_rules.versions import version_of
 
 ORDERS: Final = Table("orders", ttl=timedelta(milliseconds=topics.VTEX_ORDERS.retention_ms or 0), disk=True)
-"""`store/order`: its parts (streams/order_rules.py); kept as long as the row after the last change."""
+"""`store/order`: its parts (streams/vtex_rules/order.py); kept as long as the row after the last change."""
 
 
 class OrdersAgent(Agent):

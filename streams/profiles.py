@@ -6,8 +6,8 @@
 
 In: a customer's new state, or its deletion, or a tombstone, by which it is forgotten; what sessions told of who they
 are; outcomes of calls. Kept: each customer's last state, what was sent of it, and what is under way. Out: ProfileState.
-The rules stand in `profile_rules.py` (when to call), `profile_mapping.py` (what is sent), `profile_sharing.py` (merged
-customers), `profile_stores.py` (budget, closed destinations, sweeps) and `profile_sessions.py` (sessions).
+The rules stand in `profile_rules/`: `destination.py` (when to call), `mapping.py` (what is sent), `sharing.py` (merged
+customers), `stores.py` (budget, closed destinations, sweeps) and `sessions.py` (sessions).
 """
 
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ from schemas.pixel import Identification
 from schemas.topics import PIXEL_IDENTITIES, VTEX_CUSTOMERS
 from schemas.vtex import Customer
 from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard
-from streams.profile_book import CUSTOMERS, Book, Entry
-from streams.profile_mapping import destinations, fingerprint
-from streams.profile_sessions import KIND, PEOPLE, SESSIONS, WAITING, Sessions, hashes_of
-from streams.profile_sharing import SHARING
-from streams.profile_stores import BUCKET, GATE_RETRY_MS, ROSTER, STORES, StoreBook, StoreState
-from streams.profile_syncing import Syncing, access_mark
+from streams.profile_rules.book import CUSTOMERS, Book, Entry
+from streams.profile_rules.mapping import destinations, fingerprint
+from streams.profile_rules.sessions import KIND, PEOPLE, SESSIONS, WAITING, Sessions, hashes_of
+from streams.profile_rules.sharing import SHARING
+from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, ROSTER, STORES, StoreBook, StoreState
+from streams.profile_rules.syncing import Syncing, access_mark
 from streams.stores import KnownStore, Stores
-from streams.versions import ticks
+from streams.vtex_rules.versions import ticks
 
 BUCKETS_A_TICK: Final = 5
 Row = TypeVar("Row", Customer, Identification)

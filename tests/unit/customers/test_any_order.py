@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from schemas.clock import to_text
 from streams.customers import CUSTOMERS
-from streams.facts import merge, no_facts
-from streams.versions import ticks
+from streams.vtex_rules.facts import merge, no_facts
+from streams.vtex_rules.versions import ticks
 from tests.unit.customers.events import a_shard, bought, deleted, feed, last_rows, read
 
 SECONDS = st.integers(1, 12)

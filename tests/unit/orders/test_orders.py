@@ -6,8 +6,8 @@ from schemas import topics
 from schemas.vtex import CUSTOMER_CHANGED, Order
 from streams.customers import CustomersAgent
 from streams.engine.testing import MemoryShard
-from streams.order_rules import group_of, state_of
 from streams.orders import ORDERS, OrdersAgent
+from streams.vtex_rules.order import group_of, state_of
 from tests.stores import a_store, stores_of
 from tests.unit.customers import events as customers
 from tests.unit.orders.events import a_shard, at, feed, part

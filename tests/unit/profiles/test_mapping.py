@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.profiles import Reach
 from schemas.stores import HellotextAccess, InfobipAccess
-from streams.profile_mapping import fingerprint, hellotext_fields, infobip_person, reach_of, value_of
+from streams.profile_rules.mapping import fingerprint, hellotext_fields, infobip_person, reach_of, value_of
 from tests.unit.profiles.conftest import a_customer
 
 ACCESS = {"url": "http://h/v1", "business_id": "B", "token": "t"}

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from schemas import topics
-from streams.profile_stores import BUCKET, GATE_RETRY_MS, MOST_UNDER_WAY
+from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, MOST_UNDER_WAY
 from tests.destinations import StandInHellotext
 from tests.unit.profiles.conftest import World, a_customer
 

@@ -8,7 +8,7 @@ out keeps its value, and the version of the read that told it.
 from collections.abc import Mapping
 from typing import Any
 
-from streams.versions import NEVER, Version
+from streams.vtex_rules.versions import NEVER, Version
 
 Facts = dict[str, Any]
 """`at`: version of the newest read; `told`: values; `older`: versions of the values that it did not tell."""

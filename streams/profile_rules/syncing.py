@@ -16,8 +16,9 @@ from schemas.clock import to_text
 from schemas.fates import EffectOutcome
 from schemas.topics import VTEX_CUSTOMERS
 from streams.engine.agent import Effect, Shard
-from streams.profile_book import Book, Entry
-from streams.profile_mapping import (
+from streams.profile_rules.book import Book, Entry
+from streams.profile_rules.destination import Call, Sync, Wanted, advice, blocks, decide, heard, wait, yield_to
+from streams.profile_rules.mapping import (
     HELLOTEXT,
     access_of,
     destinations,
@@ -26,9 +27,8 @@ from streams.profile_mapping import (
     reachable,
     target_of,
 )
-from streams.profile_rules import Call, Sync, Wanted, advice, blocks, decide, heard, wait, yield_to
-from streams.profile_sharing import Sharing
-from streams.profile_stores import GATE_RETRY_MS, Gate, StoreBook
+from streams.profile_rules.sharing import Sharing
+from streams.profile_rules.stores import GATE_RETRY_MS, Gate, StoreBook
 from streams.stores import KnownStore
 
 KINDS: Final = {"hellotext": "hellotext.profile", "infobip": "infobip.person"}

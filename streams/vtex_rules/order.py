@@ -1,7 +1,7 @@
 """From the parts of a purchase to its order: state, amounts, and who bought. Pure.
 
 A purchase (VTEX orderGroup) has one order for each seller; they come in any order, each again with every change. The
-state is what is known of each part (streams/facts.py), a function of the set of reads:
+state is what is known of each part (streams/vtex_rules/facts.py), a function of the set of reads:
 
     parts     orderId -> facts of that part
     version   how often a row was published
@@ -15,9 +15,9 @@ from schemas.clock import to_ms, to_text
 from schemas.money import from_hundredths
 from schemas.personal import Kind, normal_customer, normal_phone
 from schemas.vtex import OrderRead, OrderState
-from streams.customer_rules import usable_email
-from streams.facts import merge, no_facts
-from streams.versions import Version
+from streams.vtex_rules.customer import usable_email
+from streams.vtex_rules.facts import merge, no_facts
+from streams.vtex_rules.versions import Version
 
 State = dict[str, Any]
 Part = dict[str, Any]

@@ -2,7 +2,7 @@
 
 A customer is one row of state, a function of the set of what was read:
 
-    told, place   what CL documents told, what AD documents told (streams/facts.py)
+    told, place   what CL documents told, what AD documents told (streams/vtex_rules/facts.py)
     source        VTEX's newest time of the document, as text, behind its ticks
     life, gone    ticks: until when it was seen, since when it is gone; gone >= life: deleted
     orders        what orders told of a buyer whom no document shows: a provisional customer
@@ -19,12 +19,12 @@ from typing import Any, Final
 from schemas.clock import to_text
 from schemas.personal import Kind, normal_customer, normal_email, normal_phone
 from schemas.vtex import Buyer, Customer, CustomerRead
-from streams.facts import keep, merge, no_facts, since
-from streams.versions import TICKS_IN_A_MS, Version
+from streams.vtex_rules.facts import keep, merge, no_facts, since
+from streams.vtex_rules.versions import TICKS_IN_A_MS, Version
 
 State = dict[str, Any]
 Entry = list[Any]
-"""[rank, id]: how well known a customer is (streams/customer_links.py), and who."""
+"""[rank, id]: how well known a customer is (streams/vtex_rules/customer_links.py), and who."""
 Hasher = Callable[[Kind, str | None], str | None]
 
 _RELAY: Final = re.compile(

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from streams.customer_links import DOCUMENT, Links, buyer_entry, identifiers
-from streams.customer_rules import (
+from streams.engine.agent import View
+from streams.vtex_rules.customer import (
     Entry,
     State,
     after_deletion,
@@ -15,8 +15,8 @@ from streams.customer_rules import (
     is_real,
     replaced,
 )
-from streams.engine.agent import View
-from streams.versions import Version
+from streams.vtex_rules.customer_links import DOCUMENT, Links, buyer_entry, identifiers
+from streams.vtex_rules.versions import Version
 
 
 class CustomerBook:

@@ -10,8 +10,8 @@ from schemas.clock import to_text
 from schemas.profiles import DestinationState, ProfileState
 from schemas.vtex import Customer
 from streams.engine.agent import Shard, Table
-from streams.profile_mapping import reach_of
-from streams.profile_rules import Sync
+from streams.profile_rules.destination import Sync
+from streams.profile_rules.mapping import reach_of
 
 CUSTOMERS: Final = Table("profiles.customers", disk=True)
 
@@ -25,7 +25,7 @@ class Entry:
         customer: its id.
         content: its last state from `vtex.customers`; None when nothing may be kept of it.
         version: of the content.
-        at: when the content changed in VTEX, in ticks (streams/versions.py): in a shared profile the latest wins.
+        at: when the content changed in VTEX, in ticks (vtex_rules/versions.py): in a shared profile the latest wins.
         deleted: gone from VTEX.
         gone: forgotten; what is left waits for the destinations to erase it too.
         bucket: of the store's roster.

@@ -13,8 +13,8 @@ every provisional one behind it is replaced by it:
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from streams.customer_rules import Entry
 from streams.engine.agent import View
+from streams.vtex_rules.customer import Entry
 
 DOCUMENT: Final = 0
 PROFILE: Final = 1

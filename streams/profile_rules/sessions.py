@@ -17,8 +17,8 @@ from schemas.personal import normal_customer, normal_email, normal_phone
 from schemas.pixel import Identification
 from schemas.vtex import Customer
 from streams.engine.agent import Effect, Shard, Table
-from streams.profile_book import Book, Entry
-from streams.profile_mapping import HELLOTEXT
+from streams.profile_rules.book import Book, Entry
+from streams.profile_rules.mapping import HELLOTEXT
 from streams.stores import KnownStore
 
 KEPT: Final = timedelta(days=30)
