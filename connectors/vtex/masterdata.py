@@ -82,7 +82,7 @@ class MasterData:
     ) -> AsyncGenerator[Page, None]:
         """Hand out the pages of a scroll; one at a time per account, and always drained (NOTES 2.2).
 
-        An empty page ends it only when the next one is empty too, since empty answers lie (NOTES 9.6).
+        An empty page ends it. Whether it ended too early, its reader can tell from the first page's total.
 
         Raises:
             ScrollLost: its token died; begin again.
@@ -98,16 +98,12 @@ class MasterData:
     ) -> AsyncGenerator[Page, None]:
         first: dict[str, str | int] = {"_size": size, "_fields": ",".join(fields), "_where": where}
         page, token = await self._open(entity, first, urgency)
-        emptied = not page.rows
-        done = False
+        done = not page.rows
         try:
-            yield page
             while not done:
-                page, token, lost = await self._next(entity, token, urgency, ended=emptied)
-                done = lost or (emptied and not page.rows)
-                emptied = not page.rows
-                if page.rows:
-                    yield page
+                yield page
+                page, token = await self._next(entity, token, urgency)
+                done = not page.rows
         except Unavailable as error:
             # The page whose answer was lost may be behind the token already: asking again would skip it.
             raise ScrollLost(f"the scroll of {entity} was broken off: {error}") from error
@@ -125,14 +121,9 @@ class MasterData:
             raise Unavailable(f"account {self.client.account} began a scroll of {entity} without naming its token")
         return Page(_rows(answer), _whole(answer.headers.get("rest-content-total"))), token
 
-    async def _next(self, entity: Entity, token: str, urgency: Urgency, *, ended: bool) -> tuple[Page, str, bool]:
-        try:
-            answer = await self._ask(entity, {"_token": token}, urgency, repeatable=False)
-        except ScrollLost:
-            if not ended:
-                raise
-            return Page([], None), token, True  # VTEX forgets a scroll that has come to its end
-        return Page(_rows(answer), None), answer.headers.get("x-vtex-md-token") or token, False
+    async def _next(self, entity: Entity, token: str, urgency: Urgency) -> tuple[Page, str]:
+        answer = await self._ask(entity, {"_token": token}, urgency, repeatable=False)
+        return Page(_rows(answer), None), answer.headers.get("x-vtex-md-token") or token
 
     async def _ask(
         self, entity: Entity, query: dict[str, str | int], urgency: Urgency, *, repeatable: bool = True
@@ -153,7 +144,7 @@ class MasterData:
         try:
             rows = True
             while rows:
-                page, token, _ = await self._next(entity, token, Urgency.HINT, ended=True)
+                page, token = await self._next(entity, token, Urgency.HINT)
                 rows = bool(page.rows)
         except VtexError as error:
             log.info("a scroll was left undrained", account=self.client.account, error=type(error).__name__)

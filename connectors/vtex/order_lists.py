@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 BACKFILL: Final = "orders.backfill"
 REFUNDS: Final = "orders.refunds"
-DAY_MS: Final = 86_400_000
+IN_A_WINDOW: Final = 500
 AHEAD_MS: Final = 60_000
 
 
@@ -35,15 +35,17 @@ class OrderLists:
         self._settings = source.settings.orders
 
     async def backfill(self) -> None:
-        """Read the orders of the last weeks, a day at a time, the latest day first; goes on where it stopped."""
+        """Read the orders of the last weeks, window by window, the latest first; goes on where it stopped."""
         position = self._source.position(BACKFILL)
         if position.get("finished"):
             return
         if "until" not in position:
             position = await self._fresh_start()
+        # A window holds some hundred orders, so that little is read again after a kill.
+        span = (position["until"] - position["since"]) // max(1, int(position["total"]) // IN_A_WINDOW) + 1
         began, before = time.monotonic(), int(position["done"])
         while position["until"] > position["since"]:
-            window = Window(max(position["since"], position["until"] - DAY_MS), position["until"])
+            window = Window(max(position["since"], position["until"] - span), position["until"])
             done = int(position["done"])
             async for ids in self._ids(window, Urgency.BACKFILL):
                 done += len(ids)

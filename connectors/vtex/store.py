@@ -45,6 +45,7 @@ PATIENCE_S: Final = 30.0
 PART: Final = 250
 """Rows of a page mapped before other stores have their turn."""
 REOPEN_S: Final = 2.0
+LOOKS: Final = 0.01
 CHECK_S: Final = 60.0
 """Longest sleep of a reader that runs by the clock: VTEX's may be corrected meanwhile."""
 
@@ -154,12 +155,12 @@ class Readers:
     async def _customers_once(self) -> float:
         await self._soon()
         await self._follow.look()
-        return self._settings.interval
+        return self._pace(self._settings.interval)
 
     async def _addresses_once(self) -> float:
         await self._soon()
         await self._follow_addresses.look()
-        return self._settings.interval
+        return self._pace(self._settings.interval)
 
     async def _soon(self) -> None:
         """Fix where following begins, before the backfill reads anything; then let it end, if it is a short one."""
@@ -173,7 +174,11 @@ class Readers:
     async def _orders(self) -> float:
         await self._feed.look()
         self._configured.set()
-        return self._settings.orders.interval
+        return self._pace(self._settings.orders.interval)
+
+    def _pace(self, interval: float) -> float:
+        """Looks that find nothing are calls, too: each of the three lookers has a hundredth of a tight budget."""
+        return max(interval, 1 / (LOOKS * self._source.client.gate.budget.rate))
 
     async def _orders_backfill(self) -> float | None:
         await self._configured.wait()  # what happens after a list was read is in the feed by then

@@ -1,0 +1,231 @@
+"""`python -m bench.vtex --bootstrap HOST:PORT`: the poller's speed against a stand-in VTEX in another process.
+
+Jobs: the backfill of a million customers, as fast as it goes and again under an account's budget, with the memory it
+takes; freshness with 200 stores on one poller (a change in the shop, until its event can be read), by looking and by
+trigger. Adds its rows to bench/results/latest.json.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaProducer
+from cryptography.fernet import Fernet
+
+from bench.load import PARTITIONS
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.provisioning import provision
+from connectors.kafka.reader import CommittedReader
+from connectors.kafka.secrets import SecretBox
+from schemas import topics
+from schemas.clock import to_ms
+from schemas.partition import shard_of
+from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results" / "latest.json"
+UNLIMITED = 6_000_000
+PAGE = 1000
+
+
+class Bench:
+    """One run: topics of its own, stand-in shops and a poller in processes of their own."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.kafka = KafkaConnection(bootstrap, f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-")
+        self._key = Fernet.generate_key()
+        self._box = SecretBox(self._key)
+
+    @contextlib.asynccontextmanager
+    async def shops(self, **options: Any) -> AsyncIterator[tuple[str, asyncio.StreamReader]]:
+        """Run the stand-in; gives its address, and the lines that say what has changed."""
+        async with self._process("bench.peers.vtex_shops", options) as process:
+            yield (await process.stdout.readline()).decode().strip(), process.stdout
+
+    @contextlib.asynccontextmanager
+    async def poller(self, per_minute: int, burst: int) -> AsyncIterator[int]:
+        """Run the poller; gives its process id."""
+        options = {
+            "bootstrap": self.kafka.bootstrap_servers, "prefix": self.kafka.topic_prefix, "key": self._key.decode(),
+            "per_minute": per_minute, "burst": burst,
+        }  # fmt: skip
+        async with self._process("bench.peers.our_poller", options) as process:
+            await process.stdout.readline()
+            yield process.pid
+
+    @contextlib.asynccontextmanager
+    async def _process(self, module: str, options: dict[str, Any]) -> AsyncIterator[Any]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, json.dumps(options), cwd=ROOT, stdout=subprocess.PIPE,
+            stderr=None if "BENCH_LOG" in os.environ else subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            await process.wait()
+
+    async def connect(self, url: str, names: list[str]) -> None:
+        """Connect stores."""
+        seal = self._box.seal
+        producer = AIOKafkaProducer(**self.kafka.options())
+        await producer.start()
+        for name in names:
+            row = StoreConnection(
+                store=name, vtex=VtexAccess(account=name, url=f"{url}/vtex/{name}", app_key=f"vtexappkey-{name}-SNDBOX",
+                                            app_token=seal(f"SANDBOX{name.upper()}TOKEN")),
+                hellotext=HellotextAccess(url="http://127.0.0.1:1/v1", business_id=f"B{name}", token=seal("t")),
+                country="BR", timezone="America/Sao_Paulo", currency="BRL", hash_secret=seal("h"),
+                hook_secret=seal("k"), server_token=seal("s"), connected_at="2026-01-01T00:00:00Z",
+            )  # fmt: skip
+            await producer.send(
+                self.kafka.topic(topics.STORES.name), row.model_dump_json().encode(), key=name.encode(),
+                partition=shard_of(name, PARTITIONS),
+            )  # fmt: skip
+        await producer.stop()
+
+    async def backfill(self, customers: int, rate: float | None) -> dict[str, float]:
+        """Measure a backfill: customers a second from its first cursor to its last customer; the poller's memory."""
+        await provision(self.kafka, partitions=PARTITIONS, replication=1)
+        async with self.shops(shops=1, customers=customers, bulk=True, rate=rate) as (url, _):
+            await self.connect(url, ["shop0"])
+            per_minute = round(rate * 60) if rate else UNLIMITED
+            async with self.poller(per_minute, 10) as pid:
+                began, ended, early, most = 0.0, 0.0, 0.0, 0.0
+                async with CommittedReader(self.kafka, [topics.VTEX_CURSORS.name]) as reader:
+                    while not ended:
+                        for batch in await reader.poll(50):
+                            for record in batch.records:
+                                row = orjson.loads(record.value)
+                                if row["resource"] != "customers.backfill":
+                                    continue
+                                began = began or record.timestamp / 1000
+                                most = max(most, _memory(pid))
+                                early = early or (most if row["position"]["done"] > customers / 10 else 0.0)
+                                # The search for documents without a date that follows is the stand-in's own pace.
+                                ended = ended or (
+                                    record.timestamp / 1000 if row["position"]["done"] >= customers else 0
+                                )
+        return {"rate": customers / (ended - began), "memory": most, "growth": most / early}
+
+    async def freshness(self, stores: int, seconds: float, *, hints: bool) -> list[float]:
+        """Measure the seconds from each change in a shop to its event in the topic."""
+        await provision(self.kafka, partitions=PARTITIONS, replication=1)
+        async with self.shops(shops=stores, customers=20, changes=20.0) as (url, changes):
+            await self.connect(url, [f"shop{n}" for n in range(stores)])
+            async with self.poller(6000, 10):
+                telling = asyncio.create_task(self._tell(changes, hints=hints))
+                found = await self._watch(stores, seconds)
+                telling.cancel()
+        return found
+
+    async def _tell(self, changes: asyncio.StreamReader, *, hints: bool) -> None:
+        """Make a hint of each change, as a trigger and the collector would; or only read what the stand-in says."""
+        producer = AIOKafkaProducer(**self.kafka.options())
+        await producer.start()
+        while line := await changes.readline():
+            store, customer, _ = line.decode().split()
+            if hints:
+                hint = {"store": store, "resource": "customer", "id": customer, "received_at": "2026-01-01T00:00:00Z"}
+                await producer.send_and_wait(
+                    self.kafka.topic(topics.VTEX_HINTS.name), orjson.dumps(hint), key=store.encode(),
+                    partition=shard_of(store, PARTITIONS),
+                )  # fmt: skip
+
+    async def _watch(self, stores: int, seconds: float) -> list[float]:
+        found: list[float] = []
+        ready: set[str] = set()
+        until = float("inf")
+        read = [topics.VTEX_CHANGES.name, topics.VTEX_CURSORS.name]
+        async with CommittedReader(self.kafka, read) as reader:
+            while time.time() < until:
+                for batch in await reader.poll(50):
+                    for record in batch.records:
+                        row = orjson.loads(record.value)
+                        if row.get("resource") == "orders.backfill" and row["position"]["finished"]:
+                            ready.add(row["store"])
+                        elif (
+                            row.get("type") == "vtex.customer.changed" and to_ms(row["time"]) > (until - seconds) * 1e3
+                        ):
+                            found.append(time.time() - to_ms(row["time"]) / 1000)
+                if until == float("inf") and len(ready) == stores:
+                    print(f"{stores} stores are followed", flush=True)
+                    until = time.time() + 10 + seconds
+        return found
+
+
+def _memory(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def _p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20)[-1]
+
+
+def _row(job: str, value: float, asked: float, *, unit: str, better: str) -> dict[str, Any]:
+    ratio = value / asked if better == "higher" else asked / value
+    return {
+        "job": job, "subject": "poller", "peer": "asked for", "value": round(value, 3), "peer_value": round(asked, 3),
+        "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": 1,
+    }  # fmt: skip
+
+
+async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run the jobs asked for; returns the rows of latest.json."""
+    rows = []
+    if "backfill" in args.jobs:
+        fast = await Bench(args.bootstrap).backfill(args.customers, None)
+        print(fast, flush=True)
+        kept = await Bench(args.bootstrap).backfill(args.customers, args.rate)
+        print(kept, flush=True)
+        name = f"poller: backfill of {args.customers:,} customers"
+        rows += [
+            _row(name, fast["rate"], 10_000, unit="customers/s", better="higher"),
+            _row(f"{name}, {args.rate:g} calls/s", kept["rate"], 0.95 * args.rate * PAGE, unit="customers/s",
+                 better="higher"),
+            _row(f"{name}, memory at its end by memory at a tenth", fast["growth"], 1.2, unit="times", better="lower"),
+        ]  # fmt: skip
+    for job, hints, asked in (("freshness", False, 7.0), ("trigger", True, 1.0)):
+        if job in args.jobs:
+            found = await Bench(args.bootstrap).freshness(args.stores, args.seconds, hints=hints)
+            print(job, len(found), statistics.median(found), _p95(found), max(found), flush=True)
+            name = f"poller: {job} p95 of {len(found)} changes, {args.stores} stores"
+            rows.append(_row(name, _p95(found), asked, unit="s", better="lower"))
+    return rows
+
+
+def main() -> int:
+    """Parse, run, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench.vtex", description=__doc__)
+    parser.add_argument("--bootstrap", required=True)
+    parser.add_argument("--customers", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=float, default=8.0, help="calls a second that the account allows")
+    parser.add_argument("--stores", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--jobs", nargs="+", default=["backfill", "freshness", "trigger"])
+    args = parser.parse_args()
+    found = asyncio.run(run(args))
+    others = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    jobs = {one["job"] for one in found}
+    kept = [one for one in others if one["job"] not in jobs]
+    RESULTS.write_text(json.dumps(kept + found, indent=2) + "\n")
+    for one in found:
+        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} {one['unit']} = {one['ratio']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
