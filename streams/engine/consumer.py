@@ -48,7 +48,7 @@ class BatchConsumer(driver.Consumer):
         the engine delivers nothing until `begin`.
         """
         engine = self.app.engine
-        generation = self.app.consumer_generation_id
+        epoch = engine.epoch
         engine.live = False
         committed = await self._thread.seek_to_committed()
         sources = [tp for tp in self.assignment() if tp.topic in engine.source_topics]
@@ -65,8 +65,7 @@ class BatchConsumer(driver.Consumer):
                 raise RuntimeError(f"no position in {tp} after the seek")
             self._thread.positions[_plain(tp)] = position
             positions[tp.topic, tp.partition] = position
-        if generation == self.app.consumer_generation_id:
-            engine.begin(positions)
+        engine.begin(positions, epoch)
 
     def _wanted(self, tp: Any) -> bool:
         active = self._active_partitions

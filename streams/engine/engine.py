@@ -56,6 +56,8 @@ class Engine:
         self.shards: dict[int, ShardAtWork] = {}
         self.parts = Parts(line.tables, settings.state_folder)
         self.live = False
+        self.epoch = 0
+        """Goes up with every revocation: what began under another one concerns shards that have gone."""
         self.on_freed: Callable[[], None] = lambda: None
         self._topics: dict[str, Topic] = {names.topic(name): topic for name, topic in line.topics.items()}
         self._fuses = Fuses()
@@ -78,6 +80,7 @@ class Engine:
     async def revoke(self) -> None:
         """Let go of every shard: finish what is being committed, drop the rest."""
         self.live = False
+        self.epoch += 1
         shards, self.shards = self.shards, {}
         producers, self._producers = self._producers, {}
         self.metrics.shards.set(0)
@@ -123,8 +126,15 @@ class Engine:
             self._options, self.names.transactional_id(number), settings.transaction_timeout_ms, settings.compression
         )
 
-    def begin(self, positions: Mapping[tuple[str, int], int]) -> None:
-        """Start to work: tables are restored and every input is sought (end of step 2)."""
+    def begin(self, positions: Mapping[tuple[str, int], int], epoch: int) -> None:
+        """Start to work: tables are restored and every input is sought (end of step 2).
+
+        Args:
+            positions: of the consumer, in each input partition.
+            epoch: when the seek began; when it is over, the positions are those of an assignment that has gone.
+        """
+        if epoch != self.epoch:
+            return
         by_number: dict[int, dict[str, int]] = {number: {} for number in self._producers}
         for (topic, number), position in positions.items():
             if topic in self._topics and number in by_number:

@@ -68,6 +68,11 @@ def _slim(_: TopicPartition, record: Any) -> Record:
 class FetchThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with the engine's consumer settings and a fetch that does not poll."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Looked at by the worker's thread, which may be there before this one has begun.
+        self.positions: dict[Any, int | None] = {}
+
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         del transport
         app = self.app
@@ -95,7 +100,6 @@ class FetchThread(AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """Start the consumer."""
-        self.positions: dict[Any, int | None] = {}
         self._freed = asyncio.Event()
         await super().on_start()
         fetcher = self._ensure_consumer()._fetcher

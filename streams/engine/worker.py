@@ -98,14 +98,16 @@ class Worker:
         add_pages(app, self.health, self.metrics)
         await self.effects.start()
         watch = asyncio.create_task(self._watch(on_ready))
-        ends = [asyncio.create_task(one.wait()) for one in (stopping, app._crashed)]
+        ends = [watch, *(asyncio.create_task(one.wait()) for one in (stopping, app._crashed))]
         start = asyncio.create_task(app.start())
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if app.crash_reason is not None:
                 leave(Fatal(EXIT_CRASHED, f"the worker crashed: {app.crash_reason!r}"))
+            if watch.done():
+                leave(Fatal(EXIT_CRASHED, f"nobody watches the worker any more: {watch.exception()!r}"))
         finally:
-            for task in (watch, start, *ends):
+            for task in (start, *ends):
                 task.cancel()
             await app.stop()
             await self.effects.stop()

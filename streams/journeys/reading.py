@@ -15,7 +15,6 @@ from streams.journeys.messages import Report
 from streams.stores import Stores
 
 Content = TypeVar("Content")
-_MARKS: Final = (b"_hash", b'"landing"', b'"order.', b'"checkout.started"')
 UNREADABLE: Final = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -77,7 +76,8 @@ def tells_something(raw: bytes | None) -> bool:
     """
     if raw is None or raw[:1] != b"{" or raw[-1:] != b"}":
         return True
-    return any(mark in raw for mark in _MARKS)
+    # Spelt out: this runs twice over every event, and a generator would cost twice as much.
+    return b"_hash" in raw or b'"landing"' in raw or b'"order.' in raw or b'"checkout.started"' in raw
 
 
 def read_event(record: Record) -> Told:
