@@ -43,6 +43,7 @@ WAITING: Final = Table("forward.waiting", ttl=timedelta(days=1))
 VISITORS: Final = Table("forward.visitors", ttl=timedelta(days=30), disk=True)
 ORDERS: Final = Table("forward.orders", ttl=timedelta(days=8))
 LOAD: Final = Table("forward.load")
+OFF: Final = "forwarding is off"
 MOST_WAITING: Final = 5_000
 """Events of a store in the outbox. Beyond that Hellotext is away or slower than the shop: what is new is left out."""
 PATIENCE_MS: Final = 60_000
@@ -73,6 +74,8 @@ class ForwardAgent(Agent):
             if batch.topic == PIXEL_IDENTITIES:
                 step.said(record)
                 batch.passed(record)  # the profiles agent accounts for them
+            elif not step.forwards(record.store):
+                batch.filtered(record, "", OFF)  # named by its position: it need not be read
             else:
                 step.event(batch, record)
 
@@ -98,6 +101,14 @@ class _Step:
         self._visitors = shard.table(VISITORS)
         self._orders = shard.table(ORDERS)
         self._load = shard.table(LOAD)
+        self._forwards: dict[str, bool] = {}
+
+    def forwards(self, store: str) -> bool:
+        """Say whether a store's events go on to Hellotext; asked of every event, so that it is looked up once."""
+        forwards = self._forwards.get(store)
+        if forwards is None:
+            forwards = self._forwards[store] = self._stores.of(store).connection.forward
+        return forwards
 
     def said(self, record: Record) -> None:
         """Take in the values that came with an event; a tombstone takes them back."""
@@ -182,8 +193,6 @@ class _Step:
             self._stage(outcome.store, event, again, self._shard.now + pause)
 
     def _reason_to_leave_out(self, store: str, data: dict[str, Any]) -> str | None:
-        if not self._stores.of(store).connection.forward:
-            return "forwarding is off"
         if data.get("supplement"):
             return "told before"
         if data.get("action") in ORDER_ACTIONS:
