@@ -23,6 +23,9 @@ PREPARE_S = 10.0
 """How long `NotYet.prepare` may take; the shard stands still meanwhile, the others go on."""
 SHORTEST_POLL_S = 0.003
 """A fetch that leaves out a partition whose transaction is about to end does not wait for longer."""
+REMAINING_SHARE = 0.5
+"""A turn that has taken so long is expected to take this share of it again: a fetch of sixty partitions costs a
+millisecond of the interpreter, which the turn needs itself."""
 SMALLEST_RECORD = 32_768
 """Below this a broker's record limit cannot be what refuses our batches."""
 
@@ -110,7 +113,9 @@ class ShardAtWork:
         """Return the seconds until a topic that is not wanted now may be wanted again; None when all are."""
         halted = self._around.halted
         working = [topic for topic in tuple(self._waiting) if topic not in halted]
-        waits = [max(SHORTEST_POLL_S, self._not_before.get(topic, 0.0) - now) for topic in working]
+        since = self.turn_since
+        rest = SHORTEST_POLL_S if since is None else max(SHORTEST_POLL_S, (now - since) * REMAINING_SHARE)
+        waits = [max(rest, self._not_before.get(topic, 0.0) - now) for topic in working]
         waits += [left for until in tuple(self._not_before.values()) if (left := until - now) > 0]
         return min(waits, default=None)
 
