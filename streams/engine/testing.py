@@ -5,6 +5,7 @@ For tests of agents: feed records, look at tables, outputs, effects, fates and d
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,8 +18,9 @@ from streams.engine.errors import NotYet
 from streams.engine.fuse import Fuses
 from streams.engine.milestones import Milestones, Unwatched
 from streams.engine.outbox import OUTBOX, effect_of, row_key
-from streams.engine.parts import memory_part
+from streams.engine.parts import Part, memory_part
 from streams.engine.process import Patience
+from streams.engine.registry import Parts
 from streams.engine.state import Arrived, Line, ShardState
 from streams.engine.table import Table
 from streams.engine.turn import Entry, Turn
@@ -32,18 +34,21 @@ class MemoryShard:
         number: of the shard.
         now: Unix milliseconds; set `shard.now` to move the clock.
         milestones: hears of `staged`, `committed` and `applied`; what it raises is a crash: call `restart()`.
+        folder: where tables on disk live; without one they are kept in memory, which makes no difference to agents.
     """
 
     def __init__(
         self, agents: Iterable[Agent], *, number: int = 0, now: int = 1_800_000_000_000,
-        milestones: Milestones | None = None,
+        milestones: Milestones | None = None, folder: Path | None = None,
     ) -> None:  # fmt: skip
         self.now = now
         self.number = number
         self.sent: dict[str, list[Entry]] = defaultdict(list)
         self.offsets: dict[str, int] = defaultdict(int)
         self._line = Line(agents)
-        self._parts = {name: memory_part(table) for name, table in self._line.tables.items()}
+        self._folder = folder
+        self._opened: Parts | None = None
+        self._parts = self._open()
         self._state = ShardState(number, self._line, self._parts, Fuses())
         self._changelogs: dict[str, list[Record]] = {name: [] for name in self._line.tables}
         self._inputs: dict[str, list[Record]] = {name: [] for name in self._line.topics}
@@ -122,12 +127,25 @@ class MemoryShard:
         self._state.committed(turn, positions)
         self._milestones.reached("applied", self.number)
 
+    def _open(self) -> dict[str, Part]:
+        if self._folder is None:
+            return {name: memory_part(table) for name, table in self._line.tables.items()}
+        self._opened = Parts(self._line.tables, self._folder)
+        return self._opened.of_shard(self.number)
+
     def restart(self) -> None:
-        """Lose all memory, as a crash does, and rebuild the tables from their changelogs."""
+        """Lose all memory, as a crash does, and bring the tables to the end of their changelogs."""
+        self.close()
+        self._parts = self._open()
         for name, part in self._parts.items():
-            part.clear()
-            part.restore(self._changelogs[name], len(self._changelogs[name]))
+            log = self._changelogs[name]
+            part.restore(log[part.position or 0 :], len(log))
         self._state = ShardState(self.number, self._line, self._parts, Fuses())
+
+    def close(self) -> None:
+        """Let go of what is open on disk."""
+        if self._opened is not None:
+            self._opened.close()
 
     def table(self, table: Table) -> dict[str, Any]:
         """Return a table's committed rows, decoded."""
