@@ -97,7 +97,7 @@ class Bench:
     async def backfill(self, customers: int, rate: float | None) -> dict[str, float]:
         """Measure a backfill: customers a second from its first cursor to its last customer; the poller's memory."""
         await provision(self.kafka, partitions=PARTITIONS, replication=1)
-        async with self.shops(shops=1, customers=customers, bulk=True, rate=rate) as (url, _):
+        async with self.shops(shops=1, customers=customers, rate=rate) as (url, _):
             await self.connect(url, ["shop0"])
             per_minute = round(rate * 60) if rate else UNLIMITED
             async with self.poller(per_minute, 10) as pid:
@@ -127,20 +127,24 @@ class Bench:
                 telling = asyncio.create_task(self._tell(changes, hints=hints))
                 found = await self._watch(stores, seconds)
                 telling.cancel()
+                await asyncio.gather(telling, return_exceptions=True)
         return found
 
     async def _tell(self, changes: asyncio.StreamReader, *, hints: bool) -> None:
         """Make a hint of each change, as a trigger and the collector would; or only read what the stand-in says."""
         producer = AIOKafkaProducer(**self.kafka.options())
         await producer.start()
-        while line := await changes.readline():
-            store, customer, _ = line.decode().split()
-            if hints:
+        try:
+            while line := await changes.readline():
+                store, customer, _ = line.decode().split()
                 hint = {"store": store, "resource": "customer", "id": customer, "received_at": "2026-01-01T00:00:00Z"}
-                await producer.send_and_wait(
-                    self.kafka.topic(topics.VTEX_HINTS.name), orjson.dumps(hint), key=store.encode(),
-                    partition=shard_of(store, PARTITIONS),
-                )  # fmt: skip
+                if hints:
+                    await producer.send_and_wait(
+                        self.kafka.topic(topics.VTEX_HINTS.name), orjson.dumps(hint), key=store.encode(),
+                        partition=shard_of(store, PARTITIONS),
+                    )  # fmt: skip
+        finally:
+            await producer.stop()
 
     async def _watch(self, stores: int, seconds: float) -> list[float]:
         found: list[float] = []

@@ -9,7 +9,7 @@ import time
 import uvloop
 
 from sandbox.vtex.budget import Budget
-from sandbox.vtex.bulk import fill
+from sandbox.vtex.bulk import customer_id, fill
 from sandbox.vtex.serve import serving
 from sandbox.vtex.shop import Shop
 
@@ -23,10 +23,9 @@ async def main(options):
     }
     ids = {}
     for name, shop in shops.items():
-        if options.get("bulk"):
-            fill(shop, options["customers"])
-        else:
-            ids[name] = [shop.put_customer({"email": f"c{n}@x.example"}) for n in range(options["customers"])]
+        fill(shop, options["customers"])
+        if options.get("changes"):
+            ids[name] = [customer_id(shop, number) for number in range(options["customers"])]
     async with serving(shops) as url:
         print(url, flush=True)
         dice = random.Random(7)
