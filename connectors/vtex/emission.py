@@ -28,34 +28,37 @@ class Emitter:
         self._store = store
         self._source = f"vtex/{account}"
 
-    def customer(self, data: dict[str, Any], content: str, now: int) -> tuple[bytes, bytes]:
-        """Return key and value of a changed customer; `content` as `content_of` gives it, `now` in Unix ms."""
+    def customer(self, data: dict[str, Any], content: str, read_at: int) -> tuple[bytes, bytes]:
+        """Return key and value of a changed customer.
+
+        Args:
+            data: of the event.
+            content: its digest, as `content_of` gives it.
+            read_at: when the reading began, Unix milliseconds: of two readings of one version the later counts.
+        """
         version = data["source_version"]
         at = version_ms(version)
-        return self._event(
-            CUSTOMER_CHANGED, data["customer_id"], data, f"{version}:{content}", now if at is None else at, now
-        )
+        return self._event(CUSTOMER_CHANGED, data["customer_id"], data, f"{version}:{content}", at, read_at)
 
-    def deleted(self, customer: str, read_by: ReadBy, now: int) -> tuple[bytes, bytes]:
+    def deleted(self, customer: str, read_by: ReadBy, read_at: int) -> tuple[bytes, bytes]:
         """Return key and value of a deleted customer; two deletions of one id are one, unless it came back between."""
         data = {"customer_id": customer, "read_by": read_by}
-        return self._event(CUSTOMER_DELETED, customer, data, str(now), now, now)
+        return self._event(CUSTOMER_DELETED, customer, data, str(read_at), read_at, read_at)
 
-    def order(self, data: dict[str, Any], content: str, now: int) -> tuple[bytes, bytes]:
+    def order(self, data: dict[str, Any], content: str, read_at: int) -> tuple[bytes, bytes]:
         """Return key and value of a changed order."""
         changed = data["changed_at"]
-        return self._event(
-            ORDER_CHANGED, data["order_id"], data, f"{changed}:{content}", version_ms(changed) or now, now
-        )
+        at = version_ms(changed)
+        return self._event(ORDER_CHANGED, data["order_id"], data, f"{changed}:{content}", at, read_at)
 
     def _event(  # noqa: PLR0917  one call for each kind
-        self, kind: str, subject: str, data: dict[str, Any], version: str, at: int, now: int
+        self, kind: str, subject: str, data: dict[str, Any], version: str, at: int | None, read_at: int
     ) -> tuple[bytes, bytes]:
         identity = f"{kind}:{self._store}:{subject}:{version}"
         envelope = {
             "specversion": "1.0", "id": blake2b(identity.encode(), digest_size=16).hexdigest(), "source": self._source,
-            "type": kind, "subject": subject, "time": to_text(at), "store": self._store, "receivedtime": to_text(now),
-            "data": data,
+            "type": kind, "subject": subject, "time": to_text(read_at if at is None else at), "store": self._store,
+            "receivedtime": to_text(read_at), "data": data,
         }  # fmt: skip
         return VTEX_CHANGES.key(self._store, subject), encode(envelope)
 

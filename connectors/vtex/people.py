@@ -151,21 +151,20 @@ class People:
         return build
 
     def _prepare(self, reading: Reading, read_by: ReadBy) -> _Prepared:
-        now = self._source.client.now()
         if reading.document is None:
             # Whatever an index still says of it is older than this; who comes back is created later.
             gone = to_text(reading.read_at - SETTLED_MS)
             known = self._source.customers.get(reading.id)
             version = max(gone, known.version) if known is not None else gone
             sighting = Sighting(version, DELETED, reading.read_at, reading.strong, settled=True)
-            key, value = self._source.emitter.deleted(reading.id, read_by, now)
+            key, value = self._source.emitter.deleted(reading.id, read_by, reading.read_at)
             return _Prepared(reading.id, sighting, key, value, complete=True)
         data = read_customer(reading.document, self._access, read_by, reading.address)
         version, content = data["source_version"], content_of(data)
         at = version_ms(version)
         quiet = SETTLED_MS if reading.strong else self._overlap_ms
         settled = at is not None and reading.read_at - at >= quiet
-        key, value = self._source.emitter.customer(data, content, now)
+        key, value = self._source.emitter.customer(data, content, reading.read_at)
         sighting = Sighting(version, content, reading.read_at, reading.strong, settled)
         return _Prepared(reading.id, sighting, key, value, complete=reading.strong or reading.address is not None)
 

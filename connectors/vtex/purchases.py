@@ -115,7 +115,7 @@ class Purchases:
         if seen is not None and seen.outdates(sighting):
             return
         if seen is None or seen.content != content:
-            step.events.append(self._source.emitter.order(data, content, self._source.client.now()))
+            step.events.append(self._source.emitter.order(data, content, read_at))
         step.after.append(lambda: self._source.orders.note(id, sighting))
 
     def _bury(self, step: Step, id: str, error: ContractChanged) -> None:  # noqa: A002
