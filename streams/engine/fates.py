@@ -5,6 +5,7 @@ import traceback
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import orjson
 
@@ -15,6 +16,8 @@ from streams.engine.agent import Batch, Record
 from streams.engine.errors import EngineError
 
 UNKNOWN = "unknown"
+NotCounted = tuple[Record, Fate, str | None, str | None]
+"""A record, its fate, its id and the reason: what `Batch` notes."""
 UNCOUNTED_PER_SUMMARY = 1000
 """A summary stays far below the smallest record limit: an entry has some 150 bytes."""
 VALUE_LIMIT = 256_000
@@ -27,6 +30,7 @@ def store_of(record: Record) -> str:
     return _store(record.store)
 
 
+@lru_cache(maxsize=4_096)
 def _store(name: str) -> str:
     return name if _STORE.match(name) else UNKNOWN
 
@@ -69,9 +73,7 @@ def spans_of(records: Sequence[Record]) -> Spans:
 
 def summaries(agent: str, batch: Batch, spans: Spans, now: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield the `event.fates` records of a batch: one per store, more when many were not counted."""
-    not_counted: dict[str, list[tuple[Record, Fate, str | None, str | None]]] = {}
-    for entry in batch.not_counted:
-        not_counted.setdefault(store_of(entry[0]), []).append(entry)
+    not_counted = _by_store(batch.not_counted)
     passed = Counter(store_of(record) for record in batch.passed_over)
     for store, span in spans.items():
         entries = not_counted.get(store, [])
@@ -98,6 +100,18 @@ def summaries(agent: str, batch: Batch, spans: Spans, now: int) -> Iterator[tupl
                 ],
                 "at": to_text(now),
             })  # fmt: skip
+
+
+def _by_store(entries: Sequence[NotCounted]) -> dict[str, list[NotCounted]]:
+    found: dict[str, list[NotCounted]] = {}
+    by_prefix: dict[bytes, list[NotCounted]] = {}  # a store's name is read once, however many events it leaves out
+    for entry in entries:
+        prefix = entry[0].key.partition(b"/")[0]
+        mine = by_prefix.get(prefix)
+        if mine is None:
+            mine = by_prefix[prefix] = found.setdefault(store_of(entry[0]), [])
+        mine.append(entry)
+    return found
 
 
 def reason_of(error: BaseException) -> str:
