@@ -58,3 +58,10 @@ def test_every_make_target_explains_itself():
 def test_settings_have_defaults_that_run():
     """Nothing has to be set to start everything here."""
     assert [name for name, field in Settings.model_fields.items() if field.is_required()] == []
+
+
+def test_every_page_can_be_found():
+    """Some other page links to it."""
+    linked = {link for page in PAGES for link in re.findall(r"([\w-]+\.md)", page.read_text("utf-8"))}
+
+    assert [page.name for page in DOCS.glob("*.md") if page.name not in linked] == []
