@@ -30,6 +30,7 @@ ASKED = 25_000
 SECRET = b"bench"
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 TIMES_TWICE = 20
+MARKS = ("START", "END", "CPU", "CELLS")
 
 
 def records(events: int, seed: int = 7) -> list[Record]:
@@ -100,7 +101,8 @@ async def _rates(options: dict[str, Any], prepared: list[Record]) -> tuple[float
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     told, _ = await asyncio.wait_for(process.communicate(), timeout=240)
-    marks = {word: float(value) for word, value, *_ in (line.split() for line in told.decode().splitlines())}
+    words = [line.split() for line in told.decode().splitlines()]
+    marks = {line[0]: float(line[1]) for line in words if line and line[0] in MARKS}
     rate, by_cpu = len(prepared) / (marks["END"] - marks["START"]), len(prepared) / marks["CPU"]
     print(f"pipeline: {rate:,.0f} events/s, {by_cpu:,.0f} a CPU second, {marks['CELLS']:.0f} cells", flush=True)
     return rate, by_cpu
