@@ -55,6 +55,7 @@ class SelfKiller:
         self._share = share
         self._random = random.Random(seed)
         self._certain = certain
+        self._dying = False
         self._log = log
 
     def reached(self, point: Point, shard: int) -> None:
@@ -64,8 +65,9 @@ class SelfKiller:
             share = min(0.08, share * 40)
         if point == self._certain:
             share = 1.0
-        if self._random.random() >= share:
+        if self._dying or self._random.random() >= share:
             return
+        self._dying = True
         if point in SPANS_S:
             delay = self._random.uniform(0, SPANS_S[point])
             threading.Thread(target=self._die, args=(f"{point}+{delay * 1000:.1f}ms", shard, delay)).start()
