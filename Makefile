@@ -35,6 +35,7 @@ verify: setup browser ## make test, and the long ones: chaos at length, three br
 	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 	@$(MAKE) --no-print-directory chaos
 	@$(BIN)/python -m tests.crash.engine.chaos --brokers 3
+	@$(BIN)/python -m tests.crash.pipeline.chaos
 
 check: setup ## format, lint, types, import rule, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
