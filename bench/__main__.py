@@ -55,6 +55,7 @@ def main() -> int:
     parser.add_argument("--bootstrap", help="a broker that runs; an embedded one by default")
     parser.add_argument("--runs", type=int, default=3, help="of each peer")
     parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--customers", type=int, default=1_000_000, help="of the backfill")
     parser.add_argument("--seconds", type=float, default=5, help="of load on a collector")
     parser.add_argument("--jobs", nargs="*", default=list(engine.JOBS), choices=list(engine.JOBS))
     parser.add_argument("--peers", nargs="+", default=list(engine.PEERS), choices=list(engine.PEERS))

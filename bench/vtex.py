@@ -1,11 +1,10 @@
-"""`python -m bench.vtex --bootstrap HOST:PORT`: the poller's speed against a stand-in VTEX in another process.
+"""The poller's speed against a stand-in VTEX in another process.
 
 Jobs: the backfill of a million customers, as fast as it goes and again under an account's budget, with the memory it
 takes; freshness with 200 stores on one poller (a change in the shop, until its event can be read), by looking and by
-trigger. Adds its rows to bench/results/latest.json.
+trigger.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -14,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,12 @@ from schemas.partition import shard_of
 from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "bench" / "results" / "latest.json"
 UNLIMITED = 6_000_000
 PAGE = 1000
+RATE = 8.0
+"""Calls a second that the account allows, in the job that has a budget."""
+STORES = 200
+SECONDS = 60.0
 
 
 class Bench:
@@ -187,49 +190,20 @@ def _row(job: str, value: float, asked: float, *, unit: str, better: str) -> dic
     }  # fmt: skip
 
 
-async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Run the jobs asked for; returns the rows of latest.json."""
-    rows = []
-    if "backfill" in args.jobs:
-        fast = await Bench(args.bootstrap).backfill(args.customers, None)
-        print(fast, flush=True)
-        kept = await Bench(args.bootstrap).backfill(args.customers, args.rate)
-        print(kept, flush=True)
-        name = f"poller: backfill of {args.customers:,} customers"
-        rows += [
-            _row(name, fast["rate"], 10_000, unit="customers/s", better="higher"),
-            _row(f"{name}, {args.rate:g} calls/s", kept["rate"], 0.95 * args.rate * PAGE, unit="customers/s",
-                 better="higher"),
-            _row(f"{name}, memory at its end by memory at a tenth", fast["growth"], 1.2, unit="times", better="lower"),
-        ]  # fmt: skip
+async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, Any]]:
+    """Return the rows of the poller."""
+    bootstrap, name = options["bootstrap_servers"], f"poller: backfill of {args.customers:,} customers"
+    fast = await Bench(bootstrap).backfill(args.customers, None)
+    print(fast, flush=True)
+    kept = await Bench(bootstrap).backfill(args.customers, RATE)
+    print(kept, flush=True)
+    rows = [
+        _row(name, fast["rate"], 10_000, unit="customers/s", better="higher"),
+        _row(f"{name}, {RATE:g} calls/s", kept["rate"], 0.95 * RATE * PAGE, unit="customers/s", better="higher"),
+        _row(f"{name}, memory at its end by memory at a tenth", fast["growth"], 1.2, unit="times", better="lower"),
+    ]
     for job, hints, asked in (("freshness", False, 7.0), ("trigger", True, 1.0)):
-        if job in args.jobs:
-            found = await Bench(args.bootstrap).freshness(args.stores, args.seconds, hints=hints)
-            print(job, len(found), statistics.median(found), _p95(found), max(found), flush=True)
-            name = f"poller: {job} p95 of {len(found)} changes, {args.stores} stores"
-            rows.append(_row(name, _p95(found), asked, unit="s", better="lower"))
+        found = await Bench(bootstrap).freshness(STORES, SECONDS, hints=hints)
+        print(job, len(found), statistics.median(found), _p95(found), max(found), flush=True)
+        rows.append(_row(f"poller: {job} p95, {STORES} stores", _p95(found), asked, unit="s", better="lower"))
     return rows
-
-
-def main() -> int:
-    """Parse, run, write."""
-    parser = argparse.ArgumentParser(prog="python -m bench.vtex", description=__doc__)
-    parser.add_argument("--bootstrap", required=True)
-    parser.add_argument("--customers", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=float, default=8.0, help="calls a second that the account allows")
-    parser.add_argument("--stores", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--jobs", nargs="+", default=["backfill", "freshness", "trigger"])
-    args = parser.parse_args()
-    found = asyncio.run(run(args))
-    others = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    jobs = {one["job"] for one in found}
-    kept = [one for one in others if one["job"] not in jobs]
-    RESULTS.write_text(json.dumps(kept + found, indent=2) + "\n")
-    for one in found:
-        print(f"{one['job']}: {one['value']:,} / {one['peer']} {one['peer_value']:,} {one['unit']} = {one['ratio']}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
