@@ -158,7 +158,10 @@ class Journal:
             sent += await self._send(VTEX_CHANGES, entries)
         for topic in {row[0].name: row[0] for row in step.rows}.values():
             sent += await self._send(topic, [(key, value, NO_HEADERS) for of, key, value in step.rows if of is topic])
-        await asyncio.gather(*sent)
+        # All of them, also after one has failed: nobody else will ask.
+        for outcome in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
         await self._producer.commit_transaction()
 
     async def _send(

@@ -64,7 +64,7 @@ class CustomerSettings:
     page: int = 100
     window: int = 9_000
     scroll_size: int = 1000
-    slice: int = 200_000
+    slice: int = 500_000
     doubt: float = 300.0
     scan_every: float = DAY
     scan_first: float = HOUR

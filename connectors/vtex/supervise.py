@@ -34,6 +34,7 @@ async def supervise(source: Source, name: str, look: Look) -> None:
         except (Fenced, JournalBroken):
             raise
         except Exception as error:  # noqa: BLE001  whatever it is must not stop the other readers
+            _heed_cancellation()
             failures += 1
             wait = _after(source, error, failures)
             if not isinstance(error, VtexError | KafkaError | KafkaSetupError):
@@ -45,7 +46,15 @@ async def supervise(source: Source, name: str, look: Look) -> None:
             await _tell(source, name, None)
             if wait is None:
                 return
+        _heed_cancellation()
         await asyncio.sleep(wait * random.uniform(0.95, 1.05))
+
+
+def _heed_cancellation() -> None:
+    """End a reader that was told to: a failure on its way out, or a library's, may stand where the cancellation was."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _after(source: Source, error: Exception, failures: int) -> float:

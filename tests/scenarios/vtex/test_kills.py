@@ -108,7 +108,8 @@ async def test_nothing_is_missed_when_pollers_are_killed(kafka, tmp_path, kills)
             await until(lambda: _agreed(kafka, shops, stores), 60)
         finally:
             codes = await pollers.stop()
-    assert codes == [0, 0], pollers.log.read_text()[-3000:]
+    # One that was started a moment ago may have no handler for the signal yet.
+    assert set(codes) <= {0, -signal.SIGTERM}, pollers.log.read_text()[-3000:]
     assert {name: shop.budget.refused for name, shop in shops.items()} == dict.fromkeys(shops, 0)
 
 

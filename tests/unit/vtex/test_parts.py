@@ -163,6 +163,21 @@ class TestSupervise:
         ]  # fmt: skip
         assert journal.positions()["status"]["problems"] == {}
 
+    async def test_a_failure_on_the_way_out_is_no_reason_to_stay(self):
+        """A reader that is cancelled ends, also when its last call turns the cancellation into a failure."""
+
+        async def look():
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                raise Unavailable("the client was closed") from None
+
+        task = asyncio.create_task(supervise(source_of(Shop("acme")), "customers", look))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task], timeout=5)
+        assert task.cancelled()
+
     async def test_a_fenced_store_is_left(self):
         """It is another poller's now."""
 
