@@ -25,6 +25,8 @@ RESOURCE: Final = "orders"
 AGAIN_MS: Final = (5_000, 60_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000)
 """When an order that was not there is asked for again, after the time before; then it is given up."""
 LATER: Final = 2000
+ROUNDED_MS: Final = 1000
+"""Dates of orders have seven digits, a list's bounds three."""
 
 
 class OrderFeed:
@@ -47,6 +49,7 @@ class OrderFeed:
         """Read what the feed holds; returns the number of its events."""
         if time.monotonic() - self._watched_at >= self._settings.watch:
             await self._watch()
+        await self._repair_again()
         handled = 0
         while True:
             events = await self._lot()
@@ -63,17 +66,39 @@ class OrderFeed:
         """See that the feed is there and asks for every status; where it is not, make it, and repair the gap."""
         config = await self._source.oms.feed_config()
         position, now = self._source.position(RESOURCE), self._source.client.now()
-        wanted = self._wants(config)
-        if wanted:
+        gaps = list(position.get("gaps", []))
+        if self._wants(config):
             await self._source.oms.configure_feed(self._settings.visibility, self._settings.retention)
             log.info("the order feed was configured", store=self._source.name, before=config is not None)
-        if config is None and "whole_until" in position:
-            start = int(position["whole_until"] - self._settings.index_lag * 1000)
-            await self._lists.repair(Window(start, now))
+        if config is None:
+            gaps.append(await self._repair(position, now))
         # From here on the feed holds whatever happens.
-        moved = {**position, "whole_until": now, "configured": position.get("configured", now)}
-        await self._source.journal.write(lambda step: self._source.move(step, RESOURCE, moved))
+        moved = {**position, "whole_until": now, "configured": position.get("configured", now), "gaps": gaps}
+        await self._move(moved)
         self._watched_at = self._saved_at = time.monotonic()
+
+    async def _repair(self, position: dict[str, Any], now: int) -> list[int]:
+        """List what there was while there was no feed; returns the gap, and when lists will have caught up with it.
+
+        What happened before the first feed is the first reading's to list; but for the last minutes, in which lists
+        are behind, nobody would see it.
+        """
+        lag, known = int(self._settings.index_lag * 1000), "whole_until" in position
+        gap = Window(int(position["whole_until"] if known else now) - lag, self._source.client.now() + ROUNDED_MS)
+        if known:
+            await self._lists.repair(gap)
+        return [gap.start, gap.end, now + lag]
+
+    async def _repair_again(self) -> None:
+        """List gaps once more when lists have caught up with them."""
+        now, position = self._source.client.now(), self._source.position(RESOURCE)
+        for gap in [gap for gap in position.get("gaps", []) if gap[2] <= now]:
+            await self._lists.repair(Window(gap[0], gap[1]))
+            left = [other for other in self._source.position(RESOURCE)["gaps"] if other != gap]
+            await self._move({**self._source.position(RESOURCE), "gaps": left})
+
+    async def _move(self, position: dict[str, Any]) -> None:
+        await self._source.journal.write(lambda step: self._source.move(step, RESOURCE, position))
 
     def _wants(self, config: dict[str, Any] | None) -> bool:
         if config is None:

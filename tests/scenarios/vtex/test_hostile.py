@@ -30,7 +30,7 @@ async def test_a_hostile_vtex_is_read_truly(kafka, seed):
     Deletes and refunds included; every feed event committed; the budget kept.
     """
     shop = Shop("acme", hostility=harsh(seed, lag=1.5, wipes=0.0), budget=Budget(rate=2000, burst=60))
-    fill(shop, 600)
+    fill(shop, 300)
     life, dice = Life(shop, seed), random.Random(seed)
     async with serving({"acme": shop}) as url:
         store = connected(shop, url)
@@ -38,7 +38,7 @@ async def test_a_hostile_vtex_is_read_truly(kafka, seed):
         async with polling(kafka, PATIENT):
             living = asyncio.create_task(life.go_on())
             placed = []
-            for _ in range(40):
+            for _ in range(25):
                 placed.append(shop.place_order({
                     "customer": dice.choice(life.ids), "items": [{"sku": "1", "price": 4200, "quantity": 1}],
                 }))  # fmt: skip

@@ -181,10 +181,12 @@ class TestBackfill:
 
     async def test_addresses_follow_their_owners(self):
         """The owner is told with the address that changed last, a page of owners with a handful of calls."""
-        shop, journal = Shop("acme"), MemoryJournal()
+        at = [system_clock() - 3600 * SECOND]
+        shop, journal = Shop("acme", clock=lambda: at[0]), MemoryJournal()
         ids = _fill(shop, 40)
         for customer in ids:
             shop.put_address({"userId": customer, "addressName": "old", "city": "Recife"})
+            at[0] += SECOND
             shop.put_address({"userId": customer, "addressName": "new", "city": "Natal"})
         shop.put_address({"userId": "nobody", "addressName": "x", "city": "Y"})
         source, people, backfill, _ = _readers(shop, journal, customers())
