@@ -77,25 +77,32 @@ class _Work:
         if verdict == "conflict":
             self._batch.dead(record, CONFLICT)
             return
-        if verdict == "duplicate":
+        # An order's action that was told before may still be the first sight of its session's arrival.
+        landed = self._land(event) if verdict != "duplicate" or content is None else False
+        if verdict == "duplicate" and not landed:
             self._batch.duplicate(record, event.id)
         else:
-            self._pass_on(event, supplement=verdict == "supplement")
+            self._pass_on(event, supplement=verdict != "new")
         self._seen.keep()
 
-    def _pass_on(self, event: Event, *, supplement: bool) -> None:
+    def _land(self, event: Event) -> bool:
+        """Add the landing that an event is, if it is one."""
         data = event.data
-        classify(data)
+        if not carries_campaign(data):
+            return False
+        place = f"{event.store}/{digest_of(data['session'], data['utm']['campaign'])}"
+        landed = land(event, self._landings.get(place))
+        if landed is None:
+            return False
+        self._landings[place] = landed
+        return True
+
+    def _pass_on(self, event: Event, *, supplement: bool) -> None:
+        classify(event.data)
         if supplement:
-            data["supplement"] = True
-        landed = None
-        if carries_campaign(data):
-            place = f"{event.store}/{digest_of(data['session'], data['utm']['campaign'])}"
-            landed = land(event, self._landings.get(place))
+            event.data["supplement"] = True
         key, value = write(event)
         self._send(topics.TRACKING_EVENTS, key, value, CONTENT_TYPE)
-        if landed is not None:
-            self._landings[place] = landed
 
     def _store_of(self, key: bytes) -> tuple[str, KnownStore]:
         prefix = key.partition(b"/")[0]

@@ -23,6 +23,12 @@ _FETCHERS: Final = re.compile(
 )
 """The fetchers of link previews. iMessage's names facebookexternalhit and Twitterbot; Signal's says WhatsApp."""
 _IN_APP: Final = re.compile(r"\b(WhatsApp|Line|Viber)/[\w.]+")
+_LIBRARIES: Final = re.compile(
+    r"^(python-|curl/|wget/|aiohttp|go-http-client|node|undici|axios|got |okhttp|java/|apache-httpclient|guzzle|ruby"
+    r"|faraday|postman|insomnia|k6/|dart/|libwww|php)",
+    re.IGNORECASE,
+)
+"""Libraries of programs. They follow no link of a message and run no page: whoever sends an event with one means it."""
 _detector: Final = CrawlerDetect()
 
 
@@ -44,8 +50,10 @@ def reason_to_leave_out(data: dict[str, Any], privacy: str) -> Reason | None:
 
 @lru_cache(maxsize=16_384)
 def is_bot(user_agent: str) -> bool:
-    """Return whether a page's event comes from a crawler, a library or a preview fetcher."""
-    return is_fetcher(user_agent) or bool(_detector.is_crawler(_without_app(user_agent)))
+    """Return whether a page's event comes from a crawler or a preview fetcher."""
+    if is_fetcher(user_agent):
+        return True
+    return not _LIBRARIES.match(user_agent) and bool(_detector.is_crawler(_without_app(user_agent)))
 
 
 @lru_cache(maxsize=16_384)

@@ -4,7 +4,7 @@
 | --- | --- | --- | --- |
 | an order action, `checkout.started` | its natural key is known (orders.py) | ever; 30 days | ORDERS; CHECKOUTS |
 | with its sender's id | the id is known; with another body: a conflict | 7 days | IDS |
-| of a page's session | the same happened less than 2 s before or after | 24 hours; 10 minutes | RECENT; DOUBLES |
+| of a page's session | the same happened less than 2 s before or after | 24 hours | RECENT |
 | any other | our id is known: the collector's own repetition | 24 hours | RECENT |
 
 For a page's event under our own id the content takes the id's place, since a record that the collector repeats has the
@@ -21,10 +21,9 @@ from streams.tracking_rules.orders import CHECKOUT, natural_key, substance, weig
 
 IDS: Final = Table("tracking-ids", TEXT, ttl=timedelta(days=7), disk=True)
 RECENT: Final = Table("tracking-recent", RAW, ttl=timedelta(hours=24))
-DOUBLES: Final = Table("tracking-doubles", RAW, ttl=timedelta(minutes=10))
 ORDERS: Final = Table("tracking-orders", TEXT, disk=True)
 CHECKOUTS: Final = Table("tracking-checkouts", TEXT, ttl=timedelta(days=30), disk=True)
-TABLES: Final = (IDS, RECENT, DOUBLES, ORDERS, CHECKOUTS)
+TABLES: Final = (IDS, RECENT, ORDERS, CHECKOUTS)
 
 WINDOW_MS: Final = 2_000
 """Two tags of a page fire within milliseconds; nobody adds the same to a cart twice in this time with one result."""
@@ -39,7 +38,6 @@ class Seen:
     def __init__(self, shard: Shard) -> None:
         self._ids = shard.table(IDS)
         self._recent = shard.table(RECENT)
-        self._doubles = shard.table(DOUBLES)
         self._orders = shard.table(ORDERS)
         self._checkouts = shard.table(CHECKOUTS)
         self._noted: list[tuple[View, str, Any]] = []
@@ -55,13 +53,10 @@ class Seen:
         if content is None:
             return self._by_natural_key(event)
         page = event.data.get("sent_by") != "server" and "session" in event.data
-        if event.given:
-            verdict = self._by_id(event, content)
-            if verdict == "new" and page and self._told(self._doubles, event, content):
-                return "duplicate"
-            return verdict
+        if event.given:  # two ids are two events, whatever they say: their sender knows best
+            return self._by_id(event, content)
         if page:
-            return "duplicate" if self._told(self._recent, event, content) else "new"
+            return "duplicate" if self._told(event, content) else "new"
         return self._by_our_id(event)
 
     def keep(self) -> None:
@@ -95,12 +90,13 @@ class Seen:
         self._noted.append((self._recent, key, b""))
         return "new"
 
-    def _told(self, view: View, event: Event, content: str) -> bool:
+    def _told(self, event: Event, content: str) -> bool:
         """Return whether the same content happened less than `WINDOW_MS` away, in either direction.
 
         Times are cut into slots as wide as the window: whatever shares a slot is near enough, and the neighbours' rows
         say where in their slot they stand.
         """
+        view = self._recent
         slot, place = divmod(event.at, WINDOW_MS)
         stem = f"{event.store}/{content}/"
         key = f"{stem}{slot}"

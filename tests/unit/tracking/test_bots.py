@@ -39,9 +39,15 @@ BOTS = {
     "Ahrefs": "Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)",
     "headless": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 HeadlessChrome/122 Safari/537.36",
     "Lighthouse": "Mozilla/5.0 (Linux; Android 11) AppleWebKit/537.36 Chrome/109 Mobile Chrome-Lighthouse",
+}
+LIBRARIES = {
     "curl": "curl/8.5.0",
-    "Python": "python-requests/2.31.0",
+    "requests": "python-requests/2.31.0",
+    "httpx": "python-httpx/0.28.1",
     "Go": "Go-http-client/1.1",
+    "Node": "node",
+    "axios": "axios/1.7.2",
+    "Android": "okhttp/4.12.0",
 }
 PEOPLE = {
     "Chrome, Android": PHONE,
@@ -78,10 +84,17 @@ def test_preview_fetchers_are_bots(name):
 
 
 @pytest.mark.parametrize("name", BOTS)
-def test_crawlers_and_libraries_are_bots_on_a_page(name):
-    """But no preview fetchers: as a shop's back end a library is welcome."""
+def test_crawlers_are_bots(name):
+    """But no preview fetchers."""
     assert is_bot(BOTS[name])
     assert not is_fetcher(BOTS[name])
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_a_program_that_sends_an_event_means_it(name):
+    """A library follows no link of a message and runs no page: it is a back end, an app, or somebody's test."""
+    assert not is_bot(LIBRARIES[name])
+    assert not is_fetcher(LIBRARIES[name])
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -103,7 +116,7 @@ async def test_a_back_end_that_passes_on_a_fetchers_name(agent):
     """The visitor whom it speaks for is a machine; its own library's name is not held against it."""
     body = {"action": "page.viewed", "session": "S"}
     await agent.feed(
-        told(body, agent=FETCHERS["WhatsApp, Android"], server=True), told(body, agent=BOTS["curl"], server=True)
+        told(body, agent=FETCHERS["WhatsApp, Android"], server=True), told(body, agent=LIBRARIES["curl"], server=True)
     )
 
     assert (agent.reasons, len(agent.events)) == (["bot"], 1)
