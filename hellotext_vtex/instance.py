@@ -4,21 +4,25 @@ Kafka's static membership wants a name that stays over a restart, and that no tw
 a lock on a file, which the kernel frees however the process dies: a worker that is restarted gets its name back.
 """
 
+import contextlib
 import fcntl
 import os
+import secrets
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
 from hellotext_vtex.settings import SettingsError
 
 MOST: Final = 1000
+_TRIES: Final = 100
 _held: list[int] = []
 """File descriptors that stay open, and so locked, as long as this process lives."""
 
 
 def claim(kind: str, state_folder: Path) -> str:
-    """Return a name such as `worker-myhost-0`, held until this process ends.
+    """Return a name such as `worker-myhost-3fa9-0`, held until this process ends.
 
     Args:
         kind: `worker` or `poller`.
@@ -38,10 +42,25 @@ def claim(kind: str, state_folder: Path) -> str:
                 os.close(handle)
             else:
                 _held.append(handle)
-                return f"{kind}-{socket.gethostname()}-{number}"
+                return f"{kind}-{socket.gethostname()}-{_installation(folder)}-{number}"
     except OSError as error:
         raise SettingsError(
             f"{folder} cannot be written ({error.strerror}): give a STATE_FOLDER that can, or name the process in "
             f"{kind.upper()}_INSTANCE"
         ) from error
     raise SettingsError(f"{MOST} processes of kind {kind} hold a name in {folder}")
+
+
+def _installation(folder: Path) -> str:
+    """Return what tells this state folder from another on the same machine, made on first use."""
+    file = folder / "id"
+    with contextlib.suppress(FileExistsError):
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.write(handle, secrets.token_hex(2).encode())
+        os.close(handle)
+    for _ in range(_TRIES):
+        text = file.read_text("ascii")
+        if text:
+            return text
+        time.sleep(0.01)  # another process is just writing it
+    return "0"

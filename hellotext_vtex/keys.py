@@ -7,7 +7,10 @@ from pathlib import Path
 
 import structlog
 
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.errors import WrongKey
 from connectors.kafka.secrets import SecretBox
+from connectors.kafka.stores import StoreDirectory
 from hellotext_vtex.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -52,3 +55,23 @@ def _make(file: Path) -> None:
             )
     finally:
         Path(new).unlink()
+
+
+async def require_key(connection: KafkaConnection, box: SecretBox) -> None:
+    """Refuse to start with a key that opens no connected store: it belongs to another installation.
+
+    Raises:
+        WrongKey: stores are connected, and none opens.
+    """
+    async with StoreDirectory(connection) as directory:
+        rows = directory.all()
+    wrong: WrongKey | None = None
+    for row in rows:
+        try:
+            box.unseal(row.hash_secret)
+        except WrongKey as error:
+            wrong = error
+        else:
+            return
+    if wrong is not None:
+        raise wrong

@@ -18,7 +18,7 @@ from hellotext_vtex.foreground import CommandError
 
 log = structlog.get_logger(__name__)
 
-READY_S: Final = 90.0
+READY_S: Final = 180.0
 STOP_S: Final = 20.0
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0

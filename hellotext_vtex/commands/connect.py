@@ -135,7 +135,9 @@ def _tell(
     if as_json:
         print_json(result)
         return
-    print(f"Store {row.store} is connected. Its customers are being read now.\n")
+    unknown = report is not None and any(each.system == "VTEX" and each.verdict == "unknown" for each in report.checks)
+    told = "VTEX could not be asked about everything (see above)." if unknown else "A poller reads its customers now."
+    print(f"Store {row.store} is connected. {told}\n")
     print(f"Pixel, for every page of the shop:\n  {result['snippet']}\n")
     print("These addresses carry the store's secret; give them to VTEX and Infobip only:")
     print(f"  Infobip reports           {result['reports_url']}")

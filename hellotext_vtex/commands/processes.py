@@ -66,7 +66,7 @@ def poller(json: Json = False) -> None:
     """
     from connectors.vtex.serve import run_poller
     from hellotext_vtex.instance import claim
-    from hellotext_vtex.keys import open_box
+    from hellotext_vtex.keys import open_box, require_key
     from hellotext_vtex.provisioned import ensure_topics
 
     settings = connected()
@@ -75,7 +75,9 @@ def poller(json: Json = False) -> None:
         connection = await ensure_topics(settings)
         name = settings.poller_instance or claim("poller", settings.state_folder)
         ready = partial(tell_ready, "poller", as_json=json, instance=name)
-        await run_poller(connection, open_box(settings), settings.poller(name), ready=ready, stop=stop)
+        box = open_box(settings)
+        await require_key(connection, box)
+        await run_poller(connection, box, settings.poller(name), ready=ready, stop=stop)
 
     serve(main)
 
@@ -112,7 +114,7 @@ def worker(json: Json = False) -> None:
     Example: WORKER_INSTANCE=worker-1 WORKER_WEB_PORT=6066 hellotext-vtex worker
     """
     from hellotext_vtex.instance import claim
-    from hellotext_vtex.keys import open_box
+    from hellotext_vtex.keys import open_box, require_key
     from hellotext_vtex.provisioned import ensure_topics
     from streams.pipeline import run_worker
 
@@ -122,7 +124,9 @@ def worker(json: Json = False) -> None:
         connection = await ensure_topics(settings)
         name = settings.worker_instance or claim("worker", settings.state_folder)
         ready = partial(tell_ready, "worker", as_json=json, instance=name)
-        return await run_worker(connection, open_box(settings), settings.worker(name), ready=ready, stop=stop)
+        box = open_box(settings)
+        await require_key(connection, box)
+        return await run_worker(connection, box, settings.worker(name), ready=ready, stop=stop)
 
     serve(main)
 

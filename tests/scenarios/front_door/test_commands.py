@@ -6,6 +6,9 @@ import socket
 
 import pytest
 
+from connectors.console.rows import write_row
+from schemas.topics import VTEX_CURSORS
+from schemas.vtex import Cursor
 from tests.scenarios.front_door.commands import CommandLine
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
@@ -54,6 +57,29 @@ def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
     assert run("stores", "list", "--json").json == []
     gone = run("stores", "show", "acme")
     assert (gone.code, "no store 'acme'" in gone.err) == (1, True)
+
+
+async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
+    """By the list, by the store's own page, and by doctor with exit code 1; a paused store is not read at all."""
+    run("connect", "--vtex-account", "acme", *KEYS, "--country", "BR", "--yes", "--no-check", "--json")
+    problems = {"orders": "the key of account acme may not read orders (403)", "addresses": "VTEX is away"}
+    row = Cursor(store="acme", resource="status", position={"problems": problems}, updated_at="2026-11-26T10:00:00Z")
+    await write_row(empty_kafka, VTEX_CURSORS, "acme", ("status",), row)
+
+    listed, shown = run("stores", "list"), run("stores", "show", "acme")
+    doctor = run("doctor")
+
+    assert "needs attention" in listed.out, listed.err
+    assert "problems.2.reason          the key of account acme may not read orders (403)" in shown.out
+    assert "vtex.account               acme" in shown.out
+    assert "{" not in shown.out
+    assert run("stores", "list", "--json").json[0]["problems"][0] == {
+        "reader": "addresses", "reason": "VTEX is away", "since": "2026-11-26T10:00:00+00:00"
+    }  # fmt: skip
+    assert (doctor.code, "acme orders" in doctor.out, "(since 2026-11-26 10:00 UTC)" in doctor.out) == (1, True, True)
+    run("stores", "pause", "acme")
+    assert run("stores", "list", "--json").json[0]["state"] == "paused"
+    assert run("doctor").code == 0
 
 
 def test_an_installation_without_anything_is_told_so(run):
@@ -121,3 +147,21 @@ def test_processes_say_when_they_are_ready_and_stop_when_told(run, name):
 
     assert json.loads(line)["ready"] == name, err
     assert process.returncode == 0, err
+
+
+def test_a_key_of_another_installation_is_refused(run):
+    """A second folder makes its own key: its poller must not take stores that it cannot open."""
+    keys = (
+        "--vtex-account",
+        "acme",
+        "--vtex-url",
+        "http://127.0.0.1:9",
+        "--hellotext-url",
+        "http://127.0.0.1:9/v1",
+        *KEYS,
+    )
+    assert run("connect", *keys, "--yes", "--no-check").code == 0
+
+    other = run("poller", "--json", STATE_FOLDER=str(run.folder / "other"))
+
+    assert (other.code, "SECRETS_KEY" in other.err, "Traceback" in other.err) == (1, True, False)
