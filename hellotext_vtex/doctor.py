@@ -22,6 +22,7 @@ from connectors.kafka.provisioning import catalogue
 from connectors.kafka.readiness import wait_until_ready
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
+from connectors.vtex.problems import problems_by_store
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.running import with_broker
 from hellotext_vtex.settings import Settings, SettingsError
@@ -48,7 +49,10 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at Python, Java, jars, disk, key, broker, topics, stores, workers and ports; changes nothing but the key."""
+    """Look at Python, Java, jars, disk, key, ports, broker, topics, stores, workers and readers.
+
+    Changes nothing but the key, which it makes where none is.
+    """
     findings = [_python(), _java(), _jars(), _disk(settings), *_ports(settings)]
     try:
         settings = with_broker(settings)
@@ -60,6 +64,7 @@ async def examine(settings: Settings) -> list[Finding]:
     if broker.state == "ok":
         looks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (_topics, _stores, _workers)
         findings += [await _guarded(look, settings) for look in looks]
+        findings += await _readers(settings)
     return findings
 
 
@@ -165,6 +170,22 @@ async def _stores(settings: Settings) -> Finding:
     if not rows:
         return Finding("stores", "warning", "none is connected: hellotext-vtex connect, or the wizard in the console")
     return Finding("stores", "ok", ", ".join(f"{row.store}{' (paused)' if row.paused else ''}" for row in rows))
+
+
+async def _readers(settings: Settings) -> list[Finding]:
+    """Return each reader of a store that waits; nobody reads a paused store."""
+    connection = settings.connection()
+    try:
+        async with StoreDirectory(connection) as directory:
+            followed = [row.store for row in directory.all() if not row.paused]
+        problems = await problems_by_store(connection) if followed else {}
+    except (KafkaSetupError, KafkaError, OSError) as error:
+        return [Finding("readers", "wrong", str(error) or type(error).__name__)]
+    return [
+        Finding(f"{store} {each.reader}", "wrong", f"{each.reason} (since {each.since:%Y-%m-%d %H:%M} UTC)")
+        for store in followed
+        for each in problems.get(store, ())
+    ]
 
 
 async def _workers(settings: Settings) -> Finding:

@@ -7,6 +7,7 @@ KAFKA_BOOTSTRAP_SERVERS set, that broker is used instead.
 
 import asyncio
 import fcntl
+import importlib
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -42,6 +43,15 @@ def pytest_report_header() -> str:
     return (
         f"kafka: embedded Apache Kafka {pinned().version}, Java {java.version} ({java.command}), jars {known} {folder}"
     )
+
+
+def pytest_collection_finish() -> None:
+    """Import what hypothesis imports when a test first needs it.
+
+    Pytest rewrites what is imported; deep inside a test, CPython 3.11 may fail on it in a fresh environment ("AST
+    constructor recursion depth mismatch").
+    """
+    importlib.import_module("hypothesis.strategies._internal.regex")
 
 
 def pytest_configure_node(node: Any) -> None:

@@ -62,6 +62,10 @@ class _Resource:
     allowed: frozenset[int] = frozenset((200, 206))
 
 
+# 404: allowed, and no feed is configured yet.
+_FEED: Final = _Resource(
+    "follow orders", "/api/orders/feed/config", "OMS / Feed v3 and Hook Admin", frozenset((200, 204, 404))
+)
 _RESOURCES: Final = (
     _Resource(
         "read customers", "/api/dataentities/CL/search?_fields=id",
@@ -72,8 +76,7 @@ _RESOURCES: Final = (
         "Dynamic Storage / generic resources / Read only documents",
     ),
     _Resource("list orders", "/api/oms/pvt/orders?per_page=1", "OMS / OMS access / List Orders"),
-    # 404: allowed, and no feed is configured yet.
-    _Resource("follow orders", "/api/orders/feed/config", "OMS / Feed v3 and Hook Admin", frozenset((200, 204, 404))),
+    _FEED,
 )  # fmt: skip
 
 
@@ -122,6 +125,12 @@ def _vtex_verdict(part: _Resource, answer: httpx.Response | str) -> Check:
         return Check("VTEX", part.subject, "unknown", f"VTEX did not answer ({answer}): try again.")
     if answer.status_code in part.allowed:
         return Check("VTEX", part.subject, "ok")
+    if answer.status_code == _FORBIDDEN and part is _FEED:
+        return Check(
+            "VTEX", part.subject, "unknown",
+            "The key may not follow orders: they come by lists, a minute or more later, and refunds later still. To be "
+            f"told at once, give its role the License Manager resource “{part.missing}”.",
+        )  # fmt: skip
     if answer.status_code in {_UNAUTHORIZED, _FORBIDDEN}:
         return Check(
             "VTEX", part.subject, "failed",

@@ -1,5 +1,6 @@
 """Customers: how many there are, how they can be reached, where they stand at each destination, and the backfill."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +13,7 @@ from connectors.console.backfill import Backfill
 from connectors.console.console import Console
 from connectors.console.figures import Figures, Shown
 from connectors.console.state import ReadModel, StoreView
+from connectors.vtex.problems import touches
 
 STATE_TEXTS: Final = {
     "synced": ("Synced", "The destination has the latest state"),
@@ -57,6 +59,16 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """A reader that waits: why, and since when."""
+
+    reader: str
+    reason: str
+    when: str
+    moment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """How far a resource has been read."""
 
@@ -94,6 +106,7 @@ def customers_page(model: ReadModel, figures: Figures, store: StoreView, now: da
         "shared": figures.count(counts.shared),
         "destinations": [destination(name.capitalize(), counts.of(name), figures) for name in names],
         "bars": bars(model, figures, store, now),
+        "troubles": troubles(model, figures, store, now),
         "readings": readings(model, figures, store, now),
         "left_out": model.customers.left_out,
     }
@@ -113,14 +126,37 @@ def destination(name: str, states: dict[str, int], figures: Figures) -> Destinat
 
 def bars(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Bar]:
     """Return the backfills of a store, running ones first."""
-    return [backfill_bar(each, figures, now) for each in model.backfills.of(store.store)]
+    problems = model.problems(store.store)
+    return [
+        backfill_bar(each, figures, now, [problem.reader for problem in problems if touches(problem, each.resource)])
+        for each in model.backfills.of(store.store)
+    ]
 
 
-def backfill_bar(backfill: Backfill, figures: Figures, now: datetime) -> Bar:
-    """Return a backfill as people read it: how much, how fast, how long."""
+def troubles(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Trouble]:
+    """Return what is wrong with the readers of a store, by reader."""
+    return [
+        Trouble(each.reader, each.reason, figures.ago(each.since, now), figures.moment(each.since, store.timezone))
+        for each in model.problems(store.store)
+    ]
+
+
+def backfill_bar(backfill: Backfill, figures: Figures, now: datetime, waiting: Sequence[str] = ()) -> Bar:
+    """Return a backfill as people read it: how much, how fast, how long.
+
+    Args:
+        backfill: how far it has come.
+        figures: how numbers are written.
+        now: the present.
+        waiting: readers of the same resource that cannot go on.
+    """
     done = figures.count(backfill.done).text
     text = done if backfill.total is None else f"{done} of {figures.count(backfill.total).text}"
     share = figures.percent(backfill.share, "VTEX does not tell how many there are")
+    if waiting:
+        held = f"{' and '.join(waiting)} {'needs' if len(waiting) == 1 else 'need'} attention"
+        note = f"read once, but {held}" if backfill.finished else held
+        return Bar(backfill.resource, backfill.share, share, done if backfill.finished else text, note, "stalled")
     if backfill.finished:
         return Bar(backfill.resource, 1.0, share, done, "complete, and followed from now on", "done")
     if backfill.stalled(now):
@@ -139,7 +175,7 @@ def backfill_bar(backfill: Backfill, figures: Figures, now: datetime) -> Bar:
 
 def readings(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Reading]:
     """Return when each resource was last read, by name."""
-    cursors = model.cursors[store.store]
+    cursors = model.reads(store.store)
     return [
         Reading(
             name, figures.ago(cursors[name].updated_at, now), figures.moment(cursors[name].updated_at, store.timezone)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.console.console import Console
-from connectors.console.customers import bars
+from connectors.console.customers import bars, troubles
 from connectors.console.drafts import Ticket
 from connectors.console.form import read_form
 from connectors.console.guard import host_name, is_loopback
@@ -104,6 +104,7 @@ def setup(console: Console, store: StoreView, ticket: Ticket | None) -> dict[str
         "collector": collector,
         "collector_is_local": is_loopback(host_name(collector.partition("://")[2].partition("/")[0])),
         "bars": bars(console.model, console.figures, store, now),
+        "troubles": troubles(console.model, console.figures, store, now),
         "last_event": None if latest is None else console.figures.ago(latest, now),
         "last_event_at": None if latest is None else console.figures.moment(latest, store.timezone),
         "page_url": (*store.origins, *allowed_origins(store.connection))[0],

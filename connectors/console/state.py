@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from connectors.console.backfill import Backfills
 from connectors.console.book import OrderBook
 from connectors.console.settings import ConsoleSettings
 from connectors.console.tally import Tally
+from connectors.vtex.problems import STATUS, Problem, problems_of
 from schemas import topics
 from schemas.fates import FateSummary
 from schemas.kpis import CampaignKpis
@@ -61,6 +63,11 @@ class StoreView:
     connected_at: datetime
     connection: StoreConnection
     """The row itself, every sealed value left out."""
+
+    @property
+    def vtex_host(self) -> str:
+        """Return where VTEX is read, as people know it."""
+        return urlsplit(self.vtex_url).netloc or f"{self.account}.myvtex.com"
 
     @classmethod
     def of(cls, row: StoreConnection) -> "StoreView":
@@ -168,6 +175,15 @@ class ReadModel:
                     await changed.wait()
         return self.stores.get(row.store) == wanted
 
+    def reads(self, store: str) -> dict[str, Cursor]:
+        """Return how far each resource of a store was read; what is wrong with its readers is no read."""
+        return {name: cursor for name, cursor in self.cursors[store].items() if name != STATUS}
+
+    def problems(self, store: str) -> tuple[Problem, ...]:
+        """Return what is wrong with a store's readers; nobody reads a paused one."""
+        view = self.stores.get(store)
+        return () if view is None or view.paused else problems_of(self.cursors[store].get(STATUS))
+
     def version(self, store: str = ALL) -> int:
         """Return a number that grows with every change of a store (or of any)."""
         return self._versions[store]
@@ -231,7 +247,8 @@ class ReadModel:
         else:
             cursor = Cursor.model_validate_json(value)
             self.cursors[store][resource] = cursor
-            self.backfills.apply(cursor)
+            if resource != STATUS:
+                self.backfills.apply(cursor)
         return store
 
     def _fate(self, key: bytes, value: bytes | None) -> str:

@@ -11,6 +11,7 @@ from connectors.console.backfill import Backfill
 from connectors.console.figures import Figures
 from connectors.console.reading import Progress
 from connectors.console.state import ReadModel, StoreView
+from connectors.vtex.problems import Problem
 from schemas import topics
 
 Level = Literal["ok", "idle", "busy", "warn", "bad"]
@@ -86,7 +87,13 @@ def stations(model: ReadModel, store: StoreView, figures: Figures, now: datetime
 def _vtex(model: ReadModel, store: StoreView, figures: Figures, now: datetime) -> Station:
     if store.paused:
         return Station("VTEX", "idle", "paused")
-    cursors = model.cursors[store.store].values()
+    if problems := model.problems(store.store):
+        return _troubled(problems, figures, now)
+    return _reading(model, store, figures, now)
+
+
+def _reading(model: ReadModel, store: StoreView, figures: Figures, now: datetime) -> Station:
+    cursors = model.reads(store.store).values()
     if not cursors:
         if now - store.connected_at < POLLER_STARTS:
             return Station("VTEX", "busy", "waiting for the first read")
@@ -98,6 +105,13 @@ def _vtex(model: ReadModel, store: StoreView, figures: Figures, now: datetime) -
     if now - latest > POLLER_SILENT:
         return Station("VTEX", "warn", f"last read {figures.ago(latest, now)}", "See that a poller runs, and its log.")
     return Station("VTEX", "ok", f"read {figures.ago(latest, now)}")
+
+
+def _troubled(problems: tuple[Problem, ...], figures: Figures, now: datetime) -> Station:
+    first, others = problems[0], len(problems) - 1
+    more = f" (and {_number(others, 'other reader', 'other readers')})" if others else ""
+    text = f"{first.reader} not read: {first.reason}{more}"
+    return Station("VTEX", "warn", text, f"Since {figures.ago(first.since, now)}; all reasons stand under Customers.")
 
 
 def _backfilling(backfills: list[Backfill], figures: Figures, now: datetime) -> Station:

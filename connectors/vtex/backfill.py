@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.errors import ScrollBusy, ScrollLost, Unreliable
+from connectors.vtex.errors import ContractChanged, ResourceMissing, ScrollBusy, ScrollLost, Unreliable
 from connectors.vtex.instants import Window, created_in
 from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Entity, Page, Row
@@ -118,6 +118,12 @@ class Backfill:
         except ScrollBusy:
             if count > self._settings.window:
                 raise
+            read, claimed = await self._search(window), 0
+        except (ResourceMissing, ContractChanged):
+            # This account or key has no scrolls: search may do, in slices that it can show.
+            if count > self._settings.window and window is not None and window.splits:
+                self._slice = self._settings.window
+                return
             read, claimed = await self._search(window), 0
         if read < (claimed or count) and self._short < SHORT:
             self._short += 1

@@ -6,6 +6,7 @@ one has overtaken is left out, so the last event of a customer in `vtex.changes`
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,7 +22,7 @@ from connectors.vtex.customer import (
     read_customer,
 )
 from connectors.vtex.emission import content_of
-from connectors.vtex.errors import ResourceMissing
+from connectors.vtex.errors import KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import one_of, version_ms, version_of
 from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Row
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 CHUNK: Final = 100
 """Customers read for one transaction."""
 OWNERS: Final = 25
+ADDRESSES_AGAIN_S: Final = 3600.0
+"""Addresses that could not be had are asked for again after this: somebody may have granted them."""
 IDS: Final = 50
 """Ids in one condition: its address stays under some 3 kB."""
 SETTLED_MS: Final = 3000
@@ -76,7 +79,7 @@ class People:
         self._access = source.store.vtex
         self._fields = customer_fields(source.store.vtex)
         self._overlap_ms = int(source.settings.customers.overlap * 1000)
-        self._addresses_denied = False
+        self._addresses_from = float("-inf")
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -94,13 +97,15 @@ class People:
 
     async def addresses(self, owners: Sequence[str], urgency: Urgency) -> dict[str, Row]:
         """Return the latest address of each owner who has one, as the index knows it (AD.userId = CL.id, NOTES 2.5)."""
-        if self._addresses_denied or not owners:
+        if time.monotonic() < self._addresses_from or not owners:
             return {}
         parts = [owners[at : at + OWNERS] for at in range(0, len(owners), OWNERS)]
         try:
             found = await gather(*(self._addresses(list(part), urgency) for part in parts))
-        except ResourceMissing as error:
-            self._addresses_denied = True
+        except (KeyRefused, Retryable):
+            raise
+        except VtexError as error:  # never a reason to read no customers
+            self._addresses_from = time.monotonic() + ADDRESSES_AGAIN_S
             log.warning("customers are read without addresses", store=self._source.name, reason=str(error))
             return {}
         of: dict[str, list[Row]] = {}

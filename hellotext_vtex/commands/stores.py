@@ -1,5 +1,6 @@
 """`stores`: who is connected, and what can be chosen for each of them."""
 
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from connectors.console.rows import remove_row, write_row
 from connectors.kafka.stores import StoreDirectory
+from connectors.vtex.problems import Problem, problems_by_store
 from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
@@ -37,9 +39,9 @@ def list_stores(json: Json = False) -> None:
     Example: hellotext-vtex stores list --json
     """
     settings = connected(quiet=True)
-    rows = execute(lambda: _all(settings))
+    rows, problems = execute(lambda: _all(settings))
     if json:
-        print_json([visible(row) for row in rows])
+        print_json([told(row, problems.get(row.store, ())) for row in rows])
         return
     if not rows:
         print("No store is connected: hellotext-vtex connect")
@@ -48,23 +50,23 @@ def list_stores(json: Json = False) -> None:
     for row in rows:
         table.add_row(
             row.store, row.vtex.account, row.hellotext.business_id, "yes" if row.infobip else "no", row.country,
-            row.currency, row.timezone, "paused" if row.paused else "following",
+            row.currency, row.timezone, state_of(row, problems.get(row.store, ())),
         )  # fmt: skip
     terminal().print(table)
 
 
 def show(store: Name, json: Json = False) -> None:
-    """Show a store's settings, without its secrets.
+    """Show a store's settings, without its secrets, and what is wrong with reading it.
 
     Example: hellotext-vtex stores show acme
     """
     settings = connected(quiet=True)
-    row = visible(execute(lambda: _one(settings, store)))
+    row = told(*execute(lambda: _one(settings, store)))
     if json:
         print_json(row)
         return
-    for name, value in row.items():
-        print(f"{name:24} {value}")
+    for name, text in lines(row):
+        print(f"{name:26} {text}")
 
 
 def pause(store: Name) -> None:
@@ -132,6 +134,42 @@ def remove(store: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="A
     print(f"{store} is disconnected.")
 
 
+def state_of(row: StoreConnection, problems: Sequence[Problem]) -> str:
+    """Return what a store's reading is at, in a word or two."""
+    if row.paused:
+        return "paused"
+    return "needs attention" if problems else "following"
+
+
+def told(row: StoreConnection, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Return a store's row without its secrets, with the state of its reading and its problems."""
+    listed = [
+        {"reader": each.reader, "reason": each.reason, "since": each.since.isoformat()}
+        for each in problems if not row.paused
+    ]  # fmt: skip
+    return {**visible(row), "state": state_of(row, problems), "problems": listed}
+
+
+def lines(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield nested values one a line, named by their path: `vtex.account`, `prices.1.channel`; unset ones as a dash."""
+    for name, part in value.items():
+        path = f"{prefix}{name}"
+        if isinstance(part, list) and any(isinstance(each, dict) for each in part):
+            part = {str(number): each for number, each in enumerate(part, 1)}  # noqa: PLW2901  one way down for both
+        if isinstance(part, dict) and part:
+            yield from lines(part, f"{path}.")
+        else:
+            yield path, _plain(part)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None or value == {} else str(value)
+
+
 def visible(row: StoreConnection) -> dict[str, Any]:
     """Return a store's row without its secrets."""
     return _without_secrets(row.model_dump(mode="json"))
@@ -169,14 +207,17 @@ def read_rate(text: str) -> Rate:
         fail(f"{text!r} is no rate: write CURRENCY=RATE@DAY, as EUR=6.10@2026-11-01", 2)
 
 
-async def _all(settings: Settings) -> tuple[StoreConnection, ...]:
-    async with StoreDirectory(await ensure_topics(settings)) as directory:
-        return directory.all()
+async def _all(settings: Settings) -> tuple[tuple[StoreConnection, ...], dict[str, tuple[Problem, ...]]]:
+    connection = await ensure_topics(settings)
+    async with StoreDirectory(connection) as directory:
+        return directory.all(), await problems_by_store(connection)
 
 
-async def _one(settings: Settings, store: str) -> StoreConnection:
-    async with StoreDirectory(await ensure_topics(settings)) as directory:
-        return _found(directory, store)
+async def _one(settings: Settings, store: str) -> tuple[StoreConnection, tuple[Problem, ...]]:
+    connection = await ensure_topics(settings)
+    async with StoreDirectory(connection) as directory:
+        row = _found(directory, store)
+    return row, (await problems_by_store(connection)).get(store, ())
 
 
 def _found(directory: StoreDirectory, store: str) -> StoreConnection:

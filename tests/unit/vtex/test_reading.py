@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from connectors.vtex.backfill import Backfill
 from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import OWNER_FIELDS, read_customer
-from connectors.vtex.errors import Unreliable, VtexError
+from connectors.vtex.errors import ContractChanged, ResourceMissing, Unreliable, VtexError
 from connectors.vtex.follow import AddressFollower, Follower
 from connectors.vtex.instants import Window
 from connectors.vtex.people import People
@@ -328,3 +328,42 @@ class TestWindows:
         now = source.client.now()
         found = await reader.read(Window(now - 3_600_000, now + 1000), Urgency.FOLLOW)
         assert found.rows.keys() == set(ids)
+
+
+class TestDenied:
+    @pytest.mark.parametrize("refusal", [ResourceMissing, ContractChanged])
+    async def test_without_scrolls_everything_is_read_by_search(self, refusal):
+        """Scroll answers 403 or 404 while search works: slices that search can show, every customer."""
+        shop, journal = _grown(150), MemoryJournal()
+        source, _, backfill, _ = _readers(shop, journal)
+
+        async def denied(*_, **__):
+            raise refusal("no scrolls")
+            yield
+
+        source.master.scroll = denied
+        await backfill.run()
+        assert backfill.finished
+        assert not _difference(shop, source, journal)
+
+    @pytest.mark.parametrize("refusal", [ResourceMissing, ContractChanged])
+    async def test_without_addresses_customers_are_followed(self, refusal):
+        """AD answers 403 or 404: customers go on without; addresses are asked for again an hour later."""
+        shop, journal = Shop("acme"), MemoryJournal()
+        source, people, _, follow = _readers(shop, journal, customers())
+        search = source.master.search
+
+        async def denied(entity, *rest, **more):
+            if entity == "AD":
+                raise refusal("no such entity")
+            return await search(entity, *rest, **more)
+
+        source.master.search = denied
+        [customer] = _fill(shop, 1)
+        shop.put_address({"userId": customer, "addressName": "home", "city": "Natal"})
+        await follow.look()
+        assert journal.latest()[customer]["first_name"] == "Ana 0"
+        source.master.search = search
+        assert await people.addresses([customer], Urgency.FOLLOW) == {}
+        people._addresses_from -= 3600
+        assert (await people.addresses([customer], Urgency.FOLLOW))[customer]["city"] == "Natal"
