@@ -1,12 +1,14 @@
 """A connected store's customers and orders reach `vtex.changes`, and stay as the shop has them."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from sandbox.vtex.keys import CONNECTOR, Resource
 from sandbox.vtex.serve import serving
 from sandbox.vtex.shop import Shop
-from tests.scenarios.vtex.shops import connect, connected, cursors, events, fill, latest, polling, truth, until
+from tests.scenarios.vtex.shops import FAST, connect, connected, cursors, events, fill, latest, polling, truth, until
 
 pytestmark = pytest.mark.broker
 
@@ -47,3 +49,21 @@ async def _address(kafka, customer, city):
         event["subject"] == customer and (event["data"].get("address") or {}).get("city") == city
         for event in await events(kafka)
     )
+
+
+async def test_without_the_right_to_a_feed_orders_come_by_lists(kafka):
+    """Old ones and new ones, a little later; and the store says what it misses."""
+    shop = Shop("acme", resources=CONNECTOR - {Resource.FEED_ADMIN, Resource.FEED_VIEW})
+    [customer] = fill(shop, 1)
+    old = shop.place_order({"customer": customer, "items": [{"sku": "1", "price": 4200, "quantity": 1}]})
+    async with serving({"acme": shop}) as url:
+        await connect(kafka, connected(shop, url))
+        async with polling(kafka, replace(FAST, rest=1.0)):
+            await until(lambda: _has(kafka, "vtex.order.changed", old))
+            new = shop.place_order({"customer": customer, "items": [{"sku": "1", "price": 990, "quantity": 2}]})
+            await until(lambda: _has(kafka, "vtex.order.changed", new))
+            await until(lambda: _misses(kafka, "orders"))
+
+
+async def _misses(kafka, reader):
+    return reader in (await cursors(kafka, "acme")).get("status", {}).get("problems", {})
