@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import structlog
 
+_FRAMES_ONLY = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
 
 def configure_logs(form: Literal["console", "json"], level: str = "info") -> None:
     """Set up logging for this process.
@@ -22,7 +24,7 @@ def configure_logs(form: Literal["console", "json"], level: str = "info") -> Non
     ]
     # Exceptions are told by their frames: an exception's locals may hold a personal value or a secret.
     renderer: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_FRAMES_ONLY, structlog.processors.JSONRenderer()]
         if form == "json"
         else [structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback

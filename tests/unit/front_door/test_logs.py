@@ -1,0 +1,38 @@
+"""Logs tell where something failed, never what stood in the variables there."""
+
+import logging
+
+import pytest
+import structlog
+
+from hellotext_vtex.logs import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def own_logging():
+    """What a test sets up ends with it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def _fail():
+    app_token = "the-secret-" + "token"
+    raise RuntimeError(str(len(app_token)))
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_logged_exception_shows_no_local_variable(form, capsys):
+    """A local may hold a token or a personal value."""
+    configure_logs(form)
+    try:
+        _fail()
+    except RuntimeError:
+        structlog.get_logger("test").exception("failed")
+
+    told = capsys.readouterr().err
+    assert "RuntimeError" in told
+    assert "the-secret-token" not in told
