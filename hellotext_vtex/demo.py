@@ -15,6 +15,7 @@ import httpx
 from connectors.console.connect import ConnectionRequest, connect_store
 from connectors.kafka.reader import latest_by_key
 from connectors.kafka.secrets import SecretBox
+from connectors.pixel.snippet import hooks_for
 from hellotext_vtex.commands.campaigns import read_csv, write_campaigns
 from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.up import House
@@ -119,7 +120,7 @@ class Demo:
             {
                 "store": row.store, "account": row.vtex.account, "business": row.hellotext.business_id,
                 "collector": collector,
-                "reports_url": f"{collector}/v1/reports/infobip/{row.store}?token={self._box.unseal(row.hook_secret)}",
+                "reports_url": hooks_for(row, collector, self._box.unseal(row.hook_secret)).reports,
             }
             for row in stores
         ]  # fmt: skip

@@ -8,6 +8,7 @@ event ids, a beacon that may repeat what was sent). Both keep the eternal UTM co
 import json
 import random
 import uuid
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ _AGENTS: Final = (
 Event = dict[str, Any]
 
 
-class Browser:
+class Browser(ABC):
     """One browser with its cookies; each action appends to the story, at the browser's clock.
 
     Args:
@@ -157,17 +158,20 @@ class Browser:
             self._track("order.placed", event_id=f"order.placed/{checkout.group}", **told)
             self.wait(minutes=2)
 
-    def leave(self) -> None:
+    def leave(self) -> None:  # noqa: B027  not every client says something when it goes
         """Close the page."""
 
+    @abstractmethod
     def _acknowledge(self) -> None:
-        raise NotImplementedError
+        """Acknowledge the session, as this client does."""
 
+    @abstractmethod
     def _told(self, identity: Event) -> None:
-        raise NotImplementedError
+        """Tell who the shopper is."""
 
+    @abstractmethod
     def _track(self, action: str, *, event_id: str | None = None, **params: Any) -> None:
-        raise NotImplementedError
+        """Tell an event."""
 
     def _event(self, action: str, params: Event) -> Event:
         event = {
@@ -231,7 +235,7 @@ class PixelBrowser(Browser):
         super().__init__(*args, **options)
         self._waiting: list[Event] = []
 
-    def leave(self) -> None:
+    def leave(self) -> None:  # noqa: B027  not every client says something when it goes
         """Send what waits; a third of the pages also send it by beacon, under the same ids."""
         if not self._waiting:
             return

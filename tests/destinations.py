@@ -6,6 +6,7 @@
 
 import json
 import random
+from abc import ABC, abstractmethod
 from typing import Any
 from urllib.parse import unquote
 
@@ -19,7 +20,7 @@ from streams.stores import Stores
 Answer = httpx.Response
 
 
-class StandIn:
+class StandIn(ABC):
     """What both have in common: they note every request, and a fault may take a request's answer.
 
     Attributes:
@@ -47,8 +48,9 @@ class StandIn:
             raise httpx.ReadTimeout("applied, and never told", request=request)
         return answer
 
+    @abstractmethod
     def answer(self, method: str, path: str, body: object) -> Answer:
-        raise NotImplementedError
+        """Apply a request and answer it."""
 
     def answers(self, status: int, *, only: str | None = None, **content: Any) -> None:
         """Answer so instead of applying what is asked."""

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from connectors.console.request import ConnectionRequest
+from connectors.vtex.errors import RESOURCES
 
 Verdict = Literal["ok", "failed", "unknown"]
 TIMEOUT_S: Final = 15.0
@@ -64,18 +65,16 @@ class _Resource:
 
 # 404: allowed, and no feed is configured yet.
 _FEED: Final = _Resource(
-    "follow orders", "/api/orders/feed/config", "OMS / Feed v3 and Hook Admin", frozenset((200, 204, 404))
+    "follow orders", "/api/orders/feed/config", RESOURCES["orders feed"], frozenset((200, 204, 404))
 )
 _RESOURCES: Final = (
     _Resource(
-        "read customers", "/api/dataentities/CL/search?_fields=id",
-        "Dynamic Storage / generic resources / Read only documents",
+        "read customers", "/api/dataentities/CL/search?_fields=id", RESOURCES["customers"],
     ),
     _Resource(
-        "read addresses", "/api/dataentities/AD/search?_fields=id",
-        "Dynamic Storage / generic resources / Read only documents",
+        "read addresses", "/api/dataentities/AD/search?_fields=id", RESOURCES["addresses"],
     ),
-    _Resource("list orders", "/api/oms/pvt/orders?per_page=1", "OMS / OMS access / List Orders"),
+    _Resource("list orders", "/api/oms/pvt/orders?per_page=1", RESOURCES["orders list"]),
     _FEED,
 )  # fmt: skip
 

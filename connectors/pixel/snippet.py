@@ -69,13 +69,20 @@ def snippets_for(connection: StoreConnection, collector_url: str) -> Snippets:
     )
 
 
-def hooks_for(connection: StoreConnection, collector_url: str) -> Hooks:
-    """Return the addresses that VTEX's triggers and hook, and Infobip's webhooks, are to be given."""
+def hooks_for(connection: StoreConnection, collector_url: str, secret: str | None = None) -> Hooks:
+    """Return the addresses that VTEX's triggers and hook, and Infobip's webhooks, are to be given.
+
+    Args:
+        connection: the store.
+        collector_url: where vendors reach the collector.
+        secret: the store's opened hook secret, for callers that can set no header: it then stands in the addresses.
+    """
     root, store = collector_url.rstrip("/"), connection.store
+    token = f"?token={secret}" if secret is not None else ""
     return Hooks(
-        customers=f"{root}/v1/triggers/{store}/customers",
-        orders=f"{root}/v1/triggers/{store}/orders",
-        reports=f"{root}/v1/reports/infobip/{store}",
+        customers=f"{root}/v1/triggers/{store}/customers{token}",
+        orders=f"{root}/v1/triggers/{store}/orders{token}",
+        reports=f"{root}/v1/reports/infobip/{store}{token}",
     )
 
 

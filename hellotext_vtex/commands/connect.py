@@ -10,6 +10,7 @@ from rich.console import Console
 from connectors.console.checks import AccessReport
 from connectors.console.connect import ConnectionRequest, check_keys, connect_store, country_defaults
 from connectors.kafka.secrets import SecretBox
+from connectors.pixel.snippet import hooks_for, snippets_for
 from hellotext_vtex.foreground import execute, fail, print_json, told
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.provisioned import ensure_topics
@@ -117,15 +118,16 @@ def _show(report: AccessReport | None) -> None:
 def _tell(
     settings: Settings, row: StoreConnection, box: SecretBox, report: AccessReport | None, *, as_json: bool
 ) -> None:
-    base, secret = settings.public_collector_url, box.unseal(row.hook_secret)
+    base = settings.public_collector_url
+    hooks = hooks_for(row, base, box.unseal(row.hook_secret))
     result = {
         "store": row.store,
         "business": row.hellotext.business_id,
         "collector": base,
-        "snippet": f'<script async src="{base}/v1/pixel.js" data-business="{row.hellotext.business_id}"></script>',
-        "reports_url": f"{base}/v1/reports/infobip/{row.store}?token={secret}",
-        "customers_trigger_url": f"{base}/v1/triggers/{row.store}/customers?token={secret}",
-        "orders_hook_url": f"{base}/v1/triggers/{row.store}/orders?token={secret}",
+        "snippet": snippets_for(row, base).pixel,
+        "reports_url": hooks.reports,
+        "customers_trigger_url": hooks.customers,
+        "orders_hook_url": hooks.orders,
         "server_token": box.unseal(row.server_token),
         "checks": [
             {"system": each.system, "subject": each.subject, "verdict": each.verdict, "detail": each.detail}

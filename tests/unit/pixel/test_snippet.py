@@ -62,6 +62,7 @@ def test_hook_addresses_are_the_collectors_routes():
     assert hooks.customers == f"{COLLECTOR}/v1/triggers/acme/customers"
     assert hooks.orders == f"{COLLECTOR}/v1/triggers/acme/orders"
     assert hooks.reports == f"{COLLECTOR}/v1/reports/infobip/acme"
+    assert hooks_for(STORE, COLLECTOR, "s3cret").reports == f"{COLLECTOR}/v1/reports/infobip/acme?token=s3cret"
 
 
 def test_the_pasted_snippet_is_found():
