@@ -235,7 +235,7 @@ class PixelBrowser(Browser):
         super().__init__(*args, **options)
         self._waiting: list[Event] = []
 
-    def leave(self) -> None:  # noqa: B027  not every client says something when it goes
+    def leave(self) -> None:
         """Send what waits; a third of the pages also send it by beacon, under the same ids."""
         if not self._waiting:
             return
