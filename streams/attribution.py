@@ -6,7 +6,7 @@ In: orders and customers as VTEX has them, tracking events, messages' reports an
 A record is first joined into the facts (`journeys/learning.py`), which names the orders it may concern; at the end of
 the batch each of these is judged once (`journeys/judging.py`), whatever the number of records that named it. So the
 result is a function of the set of facts (docs/kpis.md). Nearly all tracking events are no news to any order, and are
-told apart by a look at their bytes.
+marked as such (`journeys/news.py`).
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ from streams.engine.agent import Agent, Batch, Record, Shard
 from streams.journeys import learning
 from streams.journeys.facts import Facts
 from streams.journeys.judging import concerned_by, judge
+from streams.journeys.news import may_be_news
 from streams.journeys.reading import (
     UNREADABLE,
     Books,
@@ -24,7 +25,6 @@ from streams.journeys.reading import (
     read_report,
     read_row,
     readable,
-    tells_something,
 )
 from streams.journeys.tables import FACTS
 from streams.stores import Stores
@@ -71,7 +71,7 @@ class _Work:
 
     def events(self) -> None:
         """Join tracking events."""
-        telling = [record for record in self._batch if tells_something(record.value)]
+        telling = [record for record in self._batch if may_be_news(record)]
         for record, told in readable(self._batch, read_event, telling):
             self._concern(record, learning.learn_event(self._books.of(record.store), told))
 

@@ -20,6 +20,7 @@ from streams.figures.counter import Counter
 from streams.figures.ledger import Ledger
 from streams.figures.tables import CAMPAIGNS, FIGURES, STORES
 from streams.journeys.limits import digest
+from streams.journeys.news import may_be_news
 from streams.journeys.reading import (
     Books,
     name_of,
@@ -27,7 +28,6 @@ from streams.journeys.reading import (
     read_report,
     read_row,
     readable,
-    tells_something,
 )
 from streams.journeys.tables import FACTS
 from streams.stores import KnownStore, Stores
@@ -88,7 +88,7 @@ class _Work:
 
     def events(self) -> None:
         """Note the sessions that told something, and the landings."""
-        telling = [record for record in self._batch if tells_something(record.value)]
+        telling = [record for record in self._batch if may_be_news(record)]
         noted: defaultdict[str, set[str]] = defaultdict(set)
         for record, told in readable(self._batch, read_event, telling):
             if told.session is None:

@@ -9,6 +9,7 @@ consent, bots, repetitions, conflicts (docs/tracking.md).
 from schemas import topics
 from schemas.events import CONTENT_TYPE
 from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
+from streams.journeys.news import QUIET, is_news
 from streams.stores import KnownStore, Stores
 from streams.tracking_rules.amounts import value_event
 from streams.tracking_rules.content import digest, digest_of
@@ -23,6 +24,7 @@ from streams.tracking_rules.seen import TABLES, Seen
 
 LANDINGS = Table("tracking-landings", disk=True)
 CONFLICT = "conflict"
+_QUIET = (*CONTENT_TYPE, QUIET)
 
 
 class TrackingAgent(Agent):
@@ -102,7 +104,8 @@ class _Work:
         if supplement:
             event.data["supplement"] = True
         key, value = write(event)
-        self._send(topics.TRACKING_EVENTS, key, value, CONTENT_TYPE)
+        headers = CONTENT_TYPE if is_news(event.data) else _QUIET
+        self._send(topics.TRACKING_EVENTS, key, value, headers)
 
     def _store_of(self, key: bytes) -> tuple[str, KnownStore]:
         prefix = key.partition(b"/")[0]

@@ -69,17 +69,6 @@ class Books:
         return facts
 
 
-def tells_something(raw: bytes | None) -> bool:
-    """Say whether a tracking event may be news to any order or landing; most are not, and need not be decoded.
-
-    The tracking agent writes JSON without spaces and escapes no letter, so the names of the fields stand there as such.
-    """
-    if raw is None or raw[:1] != b"{" or raw[-1:] != b"}":
-        return True
-    # Spelt out: this runs twice over every event, and a generator would cost twice as much.
-    return b"_hash" in raw or b'"landing"' in raw or b'"order.' in raw or b'"checkout.started"' in raw
-
-
 def read_event(record: Record) -> Told:
     """Return what a tracking event tells.
 

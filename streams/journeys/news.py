@@ -1,0 +1,29 @@
+"""Which tracking events may be news to an order or a landing: the few that the agents behind tracking have to read.
+
+The tracking agent, which has read every event, marks the others with a header, so that nobody has to look into them
+again: looking at the bytes of each cost the two readers a tenth of the whole pipeline's time. A record without the
+mark is read, whoever wrote it: the mark can only save work.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from streams.engine.agent import Header, Record
+from streams.journeys.hashes import FIELDS
+
+QUIET: Final[Header] = ("quiet", b"1")
+
+
+def is_news(data: Mapping[str, Any]) -> bool:
+    """Return whether a tracking event tells who somebody is, or of a landing, an order or a checkout."""
+    action = data.get("action")
+    return (
+        any(field in data for field, _ in FIELDS)
+        or "landing" in data
+        or (action is not None and (action == "checkout.started" or action.startswith("order.")))
+    )
+
+
+def may_be_news(record: Record) -> bool:
+    """Return whether a record of `tracking.events` has to be read."""
+    return QUIET not in record.headers
