@@ -182,10 +182,13 @@ async def _readers(settings: Settings) -> list[Finding]:
     except (KafkaSetupError, KafkaError, OSError) as error:
         return [Finding("readers", "wrong", str(error) or type(error).__name__)]
     return [
-        Finding(f"{store} {each.reader}", "wrong", f"{each.reason} (since {each.since:%Y-%m-%d %H:%M} UTC)")
+        Finding(
+            f"{store} {each.reader}", "warning" if each.note else "wrong",
+            f"{each.reason} (since {each.since:%Y-%m-%d %H:%M} UTC)",
+        )
         for store in followed
         for each in problems.get(store, ())
-    ]
+    ]  # fmt: skip
 
 
 async def _workers(settings: Settings) -> Finding:

@@ -4,7 +4,6 @@ An answer is returned only when it is whole: a cut connection, a truncated docum
 again; a 429 silences the account first. What VTEX's answers say about people never reaches a message or a log.
 """
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,24 +18,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_random_exponential
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.errors import (
-    ContractChanged,
-    FeedTaken,
-    Retryable,
-    ScrollBusy,
-    ScrollLost,
-    Throttled,
-    Unavailable,
-    VtexError,
-    key_refused,
-    resource_missing,
-)
+from connectors.vtex.errors import Retryable, Throttled, Unavailable
 from connectors.vtex.gate import Gate
+from connectors.vtex.refusals import refusal_of
 from connectors.vtex.settings import CallSettings
 from schemas.stores import VtexAccess
 
-_BUSY: Final = re.compile(r"maximum simultaneous scrolls", re.IGNORECASE)
-_LOST: Final = re.compile(r"operation not found for this token", re.IGNORECASE)
 _TIMEOUT: Final = 408
 _MANY: Final = 429
 _SERVER: Final = 500
@@ -175,7 +162,7 @@ class VtexClient:
             self.gate.succeeded()
             if status == httpx.codes.NOT_FOUND and call.missing:
                 return Answer(status, response.headers, None)
-            raise self._refusal(call, response)
+            raise refusal_of(self.account, call.resource, status, response.text[:2000])
         document = self._document(call, response)
         self.gate.succeeded()
         return Answer(status, response.headers, document)
@@ -191,23 +178,6 @@ class VtexClient:
                 f"account {self.account} answered {call.resource} with {len(response.content)} bytes of broken JSON"
             )
             raise Unavailable(message) from error
-
-    def _refusal(self, call: Call, response: httpx.Response) -> VtexError:
-        status, text = response.status_code, response.text[:2000]
-        if status == httpx.codes.UNAUTHORIZED:
-            return key_refused(self.account)
-        if status == httpx.codes.FORBIDDEN:
-            return resource_missing(self.account, call.resource)
-        if status == httpx.codes.CONFLICT:
-            return FeedTaken(
-                f"the order feed of account {self.account}'s key is configured with another kind of filter (409): "
-                "give this connection a key of its own, or delete the other configuration"
-            )
-        if status == httpx.codes.BAD_REQUEST and _BUSY.search(text):
-            return ScrollBusy(f"account {self.account} has ten scrolls under way: other integrations hold them (400)")
-        if status == httpx.codes.BAD_REQUEST and _LOST.search(text):
-            return ScrollLost(f"the scroll of account {self.account} ended: its token is not known any more (400)")
-        return ContractChanged(f"account {self.account} answered {call.resource} with {status}, which nobody documents")
 
     def _tell_time(self, date: str | None) -> None:
         if date is None:

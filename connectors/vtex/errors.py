@@ -6,6 +6,7 @@ VtexError
 │   ├── KeyRefused          401: key and token are wrong, or a rotation has ended
 │   ├── ResourceMissing     403: the key's role lacks a License Manager resource, named
 │   ├── AccountUnknown      404 of a resource that every account has: the address is not this account's
+│   ├── EntityAbsent        404 of an entity that an account may do without: a note, asked for again an hour later
 │   ├── FeedTaken           409: the key's feed was set up by somebody else, in a way that excludes ours
 │   └── DataProtected       the account keeps personal data on VTEX's PII architecture
 ├── Retryable               the same call may succeed later
@@ -14,7 +15,7 @@ VtexError
 │   └── Unavailable         5xx, 408, no answer, an answer cut short or without its headers
 ├── ScrollLost              400: the scroll's token is dead; begin the slice again
 ├── Unreliable              an answer that cannot be true, such as an empty page where a customer must be
-└── ContractChanged         an answer nobody documented
+└── ContractChanged         an answer that VTEX's reference does not describe
 """
 
 import traceback
@@ -49,6 +50,10 @@ class ResourceMissing(Refused):
 
 class AccountUnknown(Refused):
     """The address knows no such account or interface."""
+
+
+class EntityAbsent(Refused):
+    """The account has no such data entity, and can be read without it."""
 
 
 class FeedTaken(Refused):
@@ -92,26 +97,10 @@ class Unreliable(VtexError):
 
 
 class ContractChanged(VtexError):
-    """An answer has a shape nobody documented."""
+    """An answer has a shape that VTEX's reference does not describe."""
 
 
 def place_of(error: BaseException) -> str:
     """Return where an unexpected error came from, innermost first; a traceback could show a secret or a person."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     return " < ".join(f"{frame.name} ({Path(frame.filename).name}:{frame.lineno})" for frame in reversed(frames))
-
-
-def key_refused(account: str) -> KeyRefused:
-    """Return the error for a 401."""
-    return KeyRefused(
-        f"VTEX refuses the App Key and App Token of account {account} (401): were they rotated? "
-        "Enter the new token with `hellotext-vtex connect`; reading goes on where it stopped."
-    )
-
-
-def resource_missing(account: str, resource: str) -> ResourceMissing:
-    """Return the error for a 403, with the License Manager resource to grant."""
-    return ResourceMissing(
-        f"the key of account {account} may not read {resource} (403): in Account settings > User roles give its role "
-        f"the License Manager resource “{RESOURCES[resource]}”"
-    )

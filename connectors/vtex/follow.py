@@ -173,6 +173,11 @@ class AddressFollower(Follower):
     def _missed(self, found: Found, window: Window) -> list[str]:  # noqa: ARG002
         return []  # an address that was taken away changes nobody
 
+    async def _emit(self, changed: list[Row], missed: list[str], moved: dict[str, Any], now: int) -> int:
+        # An owner told without the address that made us read them would never be told with it.
+        self._people.addresses_answer()
+        return await super()._emit(changed, missed, moved, now)
+
     def _owner(self, row: Row) -> str:
         return str(row.get("userId") or "").lower()
 

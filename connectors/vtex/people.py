@@ -113,6 +113,10 @@ class People:
             of.setdefault(str(row.get("userId", "")).lower(), []).append(row)
         return {owner: latest for owner, rows in of.items() if (latest := latest_address(rows)) is not None}
 
+    def addresses_answer(self) -> None:
+        """Note that addresses can be had: an owner who is read now is read with them."""
+        self._addresses_from = float("-inf")
+
     async def _addresses(self, owners: list[str], urgency: Urgency) -> list[Row]:
         rows: list[Row] = []
         size = self._source.settings.customers.page

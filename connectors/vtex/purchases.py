@@ -13,7 +13,7 @@ import structlog
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.emission import content_of
-from connectors.vtex.errors import ContractChanged, ResourceMissing
+from connectors.vtex.errors import ContractChanged, KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import version_ms
 from connectors.vtex.journal import Step
 from connectors.vtex.order import hidden_buyer, is_protected, read_order
@@ -27,6 +27,10 @@ from schemas.vtex import ReadBy
 
 log = structlog.get_logger(__name__)
 
+ACCOUNT: Final = "account"
+"""What is wrong with the whole account stands under this name in the store's status."""
+AGAIN_S: Final = 3600.0
+"""Hidden buyers who could not be looked up are looked up again after this: somebody may have granted it."""
 PROTECTED: Final = (
     "this account keeps personal data on VTEX's PII architecture (Data Protection Plus): its customers can neither be "
     "listed nor followed, and its orders hide their buyers. Orders are read without them; ask VTEX for an account "
@@ -57,7 +61,7 @@ class Purchases:
         self._source = source
         self._people = people
         self._resolved = Seen(source.settings.customers.seen)
-        self._denied = False
+        self._buyers_from = float("-inf")
 
     async def read(self, ids: Iterable[str], urgency: Urgency) -> Readings:
         """Return orders as OMS has them now, and the customers behind hard-masked e-mails (NOTES 4.3)."""
@@ -75,7 +79,7 @@ class Purchases:
     async def _buyers(self, orders: list[dict[str, Any]], urgency: Urgency) -> list[Reading]:
         hidden = {profile for order in orders if (profile := hidden_buyer(order)) is not None}
         unknown = sorted(profile for profile in hidden if self._resolved.get(profile) is None)
-        if self._denied or not unknown:
+        if time.monotonic() < self._buyers_from or not unknown:
             return []
         try:
             pages = await gather(*(
@@ -83,8 +87,10 @@ class Purchases:
                 for profile in unknown
             ))  # fmt: skip
             return await self._people.read([str(row["id"]) for page in pages for row in page.rows], urgency)
-        except ResourceMissing as error:
-            self._denied = True
+        except (KeyRefused, Retryable):
+            raise
+        except VtexError as error:  # never a reason to read no orders
+            self._buyers_from = time.monotonic() + AGAIN_S
             log.warning("orders are read without their hidden buyers", store=self._source.name, reason=str(error))
             return []
 
@@ -102,7 +108,7 @@ class Purchases:
 
     def _add(self, step: Step, id: str, order: dict[str, Any], read_by: ReadBy, read_at: int) -> None:  # noqa: A002
         if is_protected(order):
-            self._source.problems["account"] = PROTECTED
+            self._source.status.wrong(ACCOUNT, PROTECTED)
         try:
             data = read_order(order, self._source.store.currency, read_by)
         except ContractChanged as error:

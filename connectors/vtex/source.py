@@ -11,6 +11,7 @@ from connectors.vtex.masterdata import MasterData
 from connectors.vtex.oms import Orders
 from connectors.vtex.seen import Seen
 from connectors.vtex.settings import PollerSettings
+from connectors.vtex.status import STATUS, Status
 from schemas.stores import StoreConnection
 
 
@@ -20,7 +21,7 @@ class Source:
 
     Attributes:
         positions: of each resource, as last committed; see `position` and `move`.
-        problems: what is wrong with which reader, for people.
+        status: what is wrong with which reader, for people.
         owed: orders that VTEX did not answer yet to others than the feed, which asks for them again.
     """
 
@@ -34,7 +35,7 @@ class Source:
     emitter: Emitter = field(init=False)
     customers: Seen = field(init=False)
     orders: Seen = field(init=False)
-    problems: dict[str, str] = field(init=False, default_factory=dict)
+    status: Status = field(init=False)
     owed: set[str] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
@@ -43,6 +44,7 @@ class Source:
         self.emitter = Emitter(self.store.store, self.store.vtex.account)
         self.customers = Seen(self.settings.customers.seen)
         self.orders = Seen(self.settings.customers.seen)
+        self.status = Status(self.position(STATUS))
 
     @property
     def name(self) -> str:

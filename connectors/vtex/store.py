@@ -23,7 +23,7 @@ from connectors.vtex.budget import Urgency
 from connectors.vtex.client import VtexClient
 from connectors.vtex.cursors import Cursors
 from connectors.vtex.customer import OWNER_FIELDS
-from connectors.vtex.errors import ContractChanged, FeedTaken, ResourceMissing
+from connectors.vtex.errors import ContractChanged, EntityAbsent, FeedTaken, ResourceMissing
 from connectors.vtex.feed import OrderFeed
 from connectors.vtex.follow import AddressFollower, Follower
 from connectors.vtex.gate import Gate
@@ -37,7 +37,7 @@ from connectors.vtex.purchases import Purchases
 from connectors.vtex.scan import Scan
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.source import Source
-from connectors.vtex.supervise import Look, supervise
+from connectors.vtex.supervise import ABSENT_S, Look, supervise
 from schemas.stores import StoreConnection
 
 log = structlog.get_logger(__name__)
@@ -114,6 +114,7 @@ class StorePoller:
 
     async def _read(self, source: Source) -> None:
         readers = Readers(source, self._inbox, self._around)
+        source.status.keep(readers.looks())
         try:
             async with asyncio.TaskGroup() as group:
                 for name, look in readers.looks().items():
@@ -153,7 +154,10 @@ class Readers:
     async def _backfill(self) -> float | None:
         await self._customers.run()
         self._read_once.set()
-        await self._addresses.run()
+        try:
+            await self._addresses.run()
+        except EntityAbsent:
+            return ABSENT_S  # who follows addresses says so, once
         return None
 
     async def _customers_once(self) -> float:
@@ -233,6 +237,7 @@ def _scrolled(people: People) -> Handler:
 
 def _owners(people: People) -> Handler:
     async def handle(rows: list[Row]) -> Callable[[Step], None]:
+        people.addresses_answer()
         owners = dict.fromkeys(str(row.get("userId") or "").lower() for row in rows)
         readings = await people.indexed([owner for owner in owners if owner], Urgency.BACKFILL)
         return people.stage([reading for reading in readings if reading.document is not None], "address")

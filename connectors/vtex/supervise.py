@@ -3,20 +3,21 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.errors import KafkaSetupError
-from connectors.vtex.errors import Refused, VtexError, place_of
+from connectors.vtex.errors import EntityAbsent, Refused, VtexError, place_of
 from connectors.vtex.journal import Fenced, JournalBroken
 from connectors.vtex.source import Source
+from connectors.vtex.status import STATUS
 
 log = structlog.get_logger(__name__)
 
-STATUS = "status"
-"""Resource whose cursor row tells what is wrong with a store: `{"problems": {reader: message}}`."""
-
+ABSENT_S: Final = 3600.0
+"""What an account does not have is looked for again after this."""
 Look = Callable[[], Awaitable[float | None]]
 """Reads once; returns the seconds until the next time, None when there is none."""
 
@@ -40,10 +41,13 @@ async def supervise(source: Source, name: str, look: Look) -> None:
             if not isinstance(error, VtexError | KafkaError | KafkaSetupError):
                 kind = type(error).__name__
                 log.error("a reader failed", store=source.name, reader=name, error=kind, place=place_of(error))  # noqa: TRY400
-            await _tell(source, name, _message(error))
+            if source.status.wrong(name, _message(error), note=isinstance(error, EntityAbsent)):
+                log.warning("a reader waits", store=source.name, reader=name, reason=_message(error))
+            await _tell(source)
         else:
             failures = 0
-            await _tell(source, name, None)
+            source.status.right(name)
+            await _tell(source)
             if wait is None:
                 return
         _heed_cancellation()
@@ -59,6 +63,8 @@ def _heed_cancellation() -> None:
 
 def _after(source: Source, error: Exception, failures: int) -> float:
     rest = source.settings.rest
+    if isinstance(error, EntityAbsent):
+        return ABSENT_S
     if isinstance(error, Refused):
         return rest
     return min(rest, source.settings.calls.backoff * 2.0 ** min(failures, 16))
@@ -70,13 +76,8 @@ def _message(error: Exception) -> str:
     return str(error) if told else f"{type(error).__name__}: see the poller's log"
 
 
-async def _tell(source: Source, name: str, problem: str | None) -> None:
+async def _tell(source: Source) -> None:
     """Keep the store's problems in a cursor row, for the console and the terminal."""
-    if problem is None:
-        source.problems.pop(name, None)
-    elif source.problems.get(name) != problem:
-        log.warning("a reader waits", store=source.name, reader=name, reason=problem)
-        source.problems[name] = problem
-    problems = dict(source.problems)
-    if problems != source.position(STATUS).get("problems", {}):
-        await source.journal.write(lambda step: source.move(step, STATUS, {"problems": problems}))
+    now, told = source.status.position, source.position(STATUS)
+    if now != told and (now["problems"] or told.get("problems")):
+        await source.journal.write(lambda step: source.move(step, STATUS, now))

@@ -26,7 +26,7 @@ def _master_data(shops: Mapping[str, Shop]) -> list[BaseRoute]:
     base = "/api/dataentities"
     return [
         route(shops, "GET", f"{base}/{{acronym}}/search", Call.READ, search.search),
-        route(shops, "GET", f"{base}/{{acronym}}/scroll", Call.READ, search.scroll),
+        route(shops, "GET", f"{base}/{{acronym}}/scroll", Call.SCROLL, search.scroll),
         route(shops, "GET", f"{base}/{{acronym}}/documents/{{id}}", Call.READ, documents.get_document),
         route(shops, "GET", f"{base}/{{acronym}}/documents/{{id}}/versions", Call.READ, documents.list_versions),
         route(

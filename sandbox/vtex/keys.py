@@ -30,6 +30,7 @@ class Call(StrEnum):
     """Kinds of calls, each open to keys with any one of some resources."""
 
     READ = "read documents"
+    SCROLL = "scroll documents"
     WRITE = "write documents"
     DELETE = "delete documents"
     ENTITIES = "list entities"
@@ -41,10 +42,12 @@ class Call(StrEnum):
     FEED_SET = "configure feed and hook"
 
 
+_READERS: Final = frozenset({
+    Resource.READ_DOCUMENTS, Resource.WRITE_DOCUMENTS, Resource.ALL_DOCUMENTS, Resource.MASTER_DATA_ADMIN,
+})  # fmt: skip
 _OPEN_TO: Final[dict[Call, frozenset[Resource]]] = {
-    Call.READ: frozenset({
-        Resource.READ_DOCUMENTS, Resource.WRITE_DOCUMENTS, Resource.ALL_DOCUMENTS, Resource.MASTER_DATA_ADMIN,
-    }),
+    Call.READ: _READERS,
+    Call.SCROLL: _READERS,
     Call.WRITE: frozenset({Resource.WRITE_DOCUMENTS, Resource.ALL_DOCUMENTS, Resource.MASTER_DATA_ADMIN}),
     Call.DELETE: frozenset({Resource.ALL_DOCUMENTS, Resource.MASTER_DATA_ADMIN}),
     Call.ENTITIES: frozenset({Resource.MASTER_DATA_ADMIN, Resource.LIST_ENTITIES}),
@@ -64,15 +67,21 @@ CONNECTOR: Final = frozenset({
 
 @dataclass(slots=True)
 class Key:
-    """An application key. `tokens` holds two while a rotation is under way (NOTES 1)."""
+    """An application key. `tokens` holds two while a rotation is under way (NOTES 1).
+
+    Attributes:
+        closed: calls on one data entity that are refused although the roles open them, by call and acronym: an entity
+            that is private to others, an account without scrolls.
+    """
 
     app_key: str
     tokens: list[str]
     resources: set[Resource] = field(default_factory=lambda: set(CONNECTOR))
+    closed: set[tuple[Call, str]] = field(default_factory=set)
 
-    def may(self, call: Call) -> bool:
+    def may(self, call: Call, acronym: str = "") -> bool:
         """Whether the key's roles open a call."""
-        return not _OPEN_TO[call].isdisjoint(self.resources)
+        return (call, acronym.upper()) not in self.closed and not _OPEN_TO[call].isdisjoint(self.resources)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from sandbox.vtex.keys import Call, Key
 from sandbox.vtex.shop import Shop
 
 Shops = Mapping[str, Shop]
-_MASTER_DATA: Final = frozenset({Call.READ, Call.WRITE, Call.DELETE, Call.ENTITIES, Call.ENTITY})
+_MASTER_DATA: Final = frozenset({Call.READ, Call.SCROLL, Call.WRITE, Call.DELETE, Call.ENTITIES, Call.ENTITY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Endpoint:
         key = _caller(shop, request)
         if key is None:
             raise refuse(401, "Unauthorized access" if self._call not in _MASTER_DATA else "Unauthorized")
-        if not key.may(self._call):
+        if not key.may(self._call, request.path_params.get("acronym", "")):
             raise refuse(403, "Unauthorized" if self._call in _MASTER_DATA else "Access denied")
         return key
 

@@ -10,7 +10,7 @@ import pytest
 from sandbox.vtex.bulk import customer_id, fill
 from sandbox.vtex.clock import DAY
 from sandbox.vtex.hostility import Hostility
-from sandbox.vtex.keys import Resource
+from sandbox.vtex.keys import Call, Resource
 from sandbox.vtex.serve import serving
 from sandbox.vtex.shop import Shop
 from sandbox.vtex.triggers import Trigger
@@ -44,6 +44,15 @@ class TestKeys:
         assert enough.status_code not in {401, 403}
         assert missing.json() == (body or missing.json())
         assert list(wrong.json()) == (["Message"] if body else ["error"])
+
+    async def test_one_entity_can_be_closed_to_a_key(self, shop, client):
+        """Its roles open the call, and it is refused all the same: 403 for that call on that entity, and no other."""
+        shop.keyring.keys[shop.app_key].closed.add((Call.SCROLL, "CL"))
+
+        assert (await client.get("/api/dataentities/CL/scroll")).status_code == 403
+        assert (await client.get("/api/dataentities/cl/scroll")).status_code == 403
+        assert (await client.get("/api/dataentities/CL/search")).status_code == 200
+        assert (await client.get("/api/dataentities/AD/scroll")).status_code == 200
 
     async def test_no_key_at_all_is_401(self, shop):
         """As is a key without a token."""

@@ -11,6 +11,7 @@ import pytest
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import Call, VtexClient
 from connectors.vtex.errors import (
+    AccountUnknown,
     ContractChanged,
     FeedTaken,
     KeyRefused,
@@ -101,7 +102,8 @@ async def test_a_lost_page_of_a_scroll_is_not_asked_for_again():
         (httpx.Response(400, json={"Message": "Maximum simultaneous scrolls rate exceeded (10)"}), ScrollBusy, "ten"),
         (httpx.Response(400, json={"Message": "Operation not found for this token: 'X'"}), ScrollLost, "token"),
         (httpx.Response(400, json={"Message": "ana@shop.example is bad"}), ContractChanged, "400"),
-        (httpx.Response(404), ContractChanged, "404"),
+        (httpx.Response(404), AccountUnknown, "404"),
+        (httpx.Response(418), ContractChanged, "418"),
     ],
 )  # fmt: skip
 async def test_refusals_are_told_apart(answer, error, message):

@@ -231,7 +231,7 @@ async def test_a_protected_account_is_recognised():
     await feed.look()
     _order(shop, clientProfileData={"email": "j***.d**@e******.c**", "firstName": "J***"})
     await feed.look()
-    assert "PII architecture" in source.problems["account"]
+    assert "PII architecture" in source.status.position["problems"]["account"]
 
 
 async def test_hostile_feeds_lose_nothing(monkeypatch):

@@ -11,61 +11,27 @@ from hypothesis import strategies as st
 
 from connectors.vtex.backfill import Backfill
 from connectors.vtex.budget import Urgency
-from connectors.vtex.customer import OWNER_FIELDS, read_customer
-from connectors.vtex.errors import ContractChanged, ResourceMissing, Unreliable, VtexError
-from connectors.vtex.follow import AddressFollower, Follower
+from connectors.vtex.customer import OWNER_FIELDS
+from connectors.vtex.errors import Unreliable, VtexError
+from connectors.vtex.follow import AddressFollower
 from connectors.vtex.instants import Window
 from connectors.vtex.people import People
-from connectors.vtex.store import _owners, _scrolled
+from connectors.vtex.store import _owners
 from connectors.vtex.windows import WindowReader
 from sandbox.vtex.clock import SECOND, system_clock
 from sandbox.vtex.hostility import Hostility
 from sandbox.vtex.shop import Shop
 from tests.unit.vtex.memory import MemoryJournal, StoppedError, customers, source_of
-
-SMALL = customers(slice=40, scroll_size=10, page=7, window=60, overlap=3600)
-
-
-def _grown(count):
-    """Return a shop that has grown for weeks, a customer an hour."""
-    at = [system_clock() - count * 3600 * SECOND]
-    shop = Shop("acme", clock=lambda: at[0])
-    for number in range(count):
-        _fill(shop, 1, first=number)
-        at[0] += 3600 * SECOND
-    return shop
-
-
-def _fill(shop, count, first=0):
-    return [
-        shop.put_customer({"email": f"c{n}@shop.example", "firstName": f"Ana {n}"}) for n in range(first, first + count)
-    ]
-
-
-def _readers(shop, journal, settings=SMALL):
-    source = source_of(shop, journal, settings)
-    people = People(source)
-    backfill = Backfill(source, "CL", people.fields, _scrolled(people), "customers.backfill")
-    return source, people, backfill, Follower(source, people)
-
-
-def _said(data):
-    return {name: value for name, value in data.items() if name not in {"read_by", "source_version", "address"}}
-
-
-def _difference(shop, source, journal):
-    there = {one: _said(data) for one, data in journal.latest().items() if data is not None}
-    wanted = {one["id"].lower(): _said(read_customer(one, source.store.vtex, "search")) for one in shop.customers.all()}
-    return {one for one in there.keys() | wanted.keys() if there.get(one) != wanted.get(one)}
+from tests.unit.vtex.reading import SMALL, difference, fill, grown, readers
 
 
 async def _settle(follow, shop, source, journal, looks=40):
     for _ in range(looks):
         with suppress(VtexError):
             await follow.look()
-        if not _difference(shop, source, journal):
+        if not difference(shop, source, journal):
             return
-    raise AssertionError(f"{len(_difference(shop, source, journal))} customers differ")
+    raise AssertionError(f"{len(difference(shop, source, journal))} customers differ")
 
 
 def _happen(shop, ids, dice):
@@ -74,7 +40,7 @@ def _happen(shop, ids, dice):
     if kind < 0.4:
         shop.put_customer({"id": dice.choice(ids), "firstName": f"Bia {dice.random()}"})
     elif kind < 0.6:
-        ids += _fill(shop, 1, first=dice.randrange(10**6))
+        ids += fill(shop, 1, first=dice.randrange(10**6))
     elif kind < 0.8:
         shop.touch("CL", dice.choice(ids))
     elif kind < 0.9 and len(ids) > 1:
@@ -92,8 +58,8 @@ async def _history(seed):
         timeouts=0.01, storms=0.002, storm_length=0.001, retry_after=0, ghosts=0.05,
     )  # fmt: skip
     shop, journal = Shop("acme", hostility=hostility), MemoryJournal()
-    ids = _fill(shop, dice.randrange(1, 120))
-    source, _, backfill, follow = _readers(shop, journal)
+    ids = fill(shop, dice.randrange(1, 120))
+    source, _, backfill, follow = readers(shop, journal)
     for _ in range(dice.randrange(1, 5)):  # lives of the poller, each ended by a kill
         journal.dies_at = journal.steps + dice.randrange(1, 12)
         with suppress(StoppedError, VtexError):
@@ -103,7 +69,7 @@ async def _history(seed):
             for _ in range(dice.randrange(4)):
                 _happen(shop, ids, dice)
                 await follow.look()
-        source, _, backfill, follow = _readers(shop, journal)
+        source, _, backfill, follow = readers(shop, journal)
     journal.dies_at = None
     for _ in range(20):
         with suppress(VtexError):
@@ -125,23 +91,23 @@ def test_any_history_with_kills_ends_as_the_shop_has_it(seed):
 class TestBackfill:
     async def test_a_killed_backfill_goes_on_where_it_stopped(self):
         """Slices that were checkpointed are not read again."""
-        shop, journal = _grown(200), MemoryJournal(dies_at=20)
-        source, _, backfill, _ = _readers(shop, journal, customers(slice=50, scroll_size=20))
+        shop, journal = grown(200), MemoryJournal(dies_at=20)
+        source, _, backfill, _ = readers(shop, journal, customers(slice=50, scroll_size=20))
         with pytest.raises(StoppedError):
             await backfill.run()
         before = len(journal.records)
         journal.dies_at = None
-        source, _, backfill, _ = _readers(shop, journal, customers(slice=50, scroll_size=20))
+        source, _, backfill, _ = readers(shop, journal, customers(slice=50, scroll_size=20))
         await backfill.run()
         assert before > 0
         assert len(journal.records) < before + 200
-        assert not _difference(shop, source, journal)
+        assert not difference(shop, source, journal)
 
     async def test_its_cursor_tells_how_far_it_is(self):
         """Done, total, rate and time left, for people."""
         shop, journal = Shop("acme"), MemoryJournal()
-        _fill(shop, 100)
-        _, _, backfill, _ = _readers(shop, journal, customers(scroll_size=20))
+        fill(shop, 100)
+        _, _, backfill, _ = readers(shop, journal, customers(scroll_size=20))
         await backfill.run()
         positions = [row for row in journal.rows if b"customers.backfill" in row[1]]
         assert len(positions) >= 5
@@ -152,8 +118,8 @@ class TestBackfill:
     async def test_documents_without_a_date_are_read(self):
         """Slices of createdIn would miss them (NOTES 2.2)."""
         shop, journal = Shop("acme"), MemoryJournal()
-        _fill(shop, 3)
-        source, _, backfill, _ = _readers(shop, journal)
+        fill(shop, 3)
+        source, _, backfill, _ = readers(shop, journal)
         asked = []
         scroll = source.master.scroll
         source.master.scroll = lambda entity, fields, where, **more: (
@@ -165,16 +131,16 @@ class TestBackfill:
     async def test_scrolls_that_others_hold_are_done_without(self):
         """Slices are read by search instead, ten times the calls, with nobody to wait for."""
         shop, journal = Shop("acme", hostility=Hostility(scrolls_taken=10)), MemoryJournal()
-        _fill(shop, 150)
-        source, _, backfill, _ = _readers(shop, journal, customers(slice=60))
+        fill(shop, 150)
+        source, _, backfill, _ = readers(shop, journal, customers(slice=60))
         await backfill.run()
-        assert not _difference(shop, source, journal)
+        assert not difference(shop, source, journal)
 
     async def test_scrolls_are_drained(self):
         """No place is left taken, also when the reader is stopped in the middle of one."""
         shop, journal = Shop("acme"), MemoryJournal(dies_at=3)
-        _fill(shop, 200)
-        _, _, backfill, _ = _readers(shop, journal, customers(scroll_size=10))
+        fill(shop, 200)
+        _, _, backfill, _ = readers(shop, journal, customers(scroll_size=10))
         with pytest.raises(StoppedError):
             await backfill.run()
         assert shop.scrolls.open == {}
@@ -183,13 +149,13 @@ class TestBackfill:
         """The owner is told with the address that changed last, a page of owners with a handful of calls."""
         at = [system_clock() - 3600 * SECOND]
         shop, journal = Shop("acme", clock=lambda: at[0]), MemoryJournal()
-        ids = _fill(shop, 40)
+        ids = fill(shop, 40)
         for customer in ids:
             shop.put_address({"userId": customer, "addressName": "old", "city": "Recife"})
             at[0] += SECOND
             shop.put_address({"userId": customer, "addressName": "new", "city": "Natal"})
         shop.put_address({"userId": "nobody", "addressName": "x", "city": "Y"})
-        source, people, backfill, _ = _readers(shop, journal, customers())
+        source, people, backfill, _ = readers(shop, journal, customers())
         await backfill.run()
         calls = shop.budget.calls.total()
         await Backfill(source, "AD", OWNER_FIELDS, _owners(people), "addresses.backfill").run()
@@ -199,7 +165,7 @@ class TestBackfill:
 
 class TestFollowing:
     async def _followed(self, shop, journal, settings=None):
-        source, people, backfill, follow = _readers(shop, journal, settings or customers())
+        source, people, backfill, follow = readers(shop, journal, settings or customers())
         await backfill.run()
         await follow.look()
         return source, people, follow
@@ -207,7 +173,7 @@ class TestFollowing:
     async def test_browsing_noise_is_no_event(self):
         """UpdatedIn moves, nothing mapped does: read once, told never (NOTES 9.9)."""
         shop, journal = Shop("acme"), MemoryJournal()
-        ids = _fill(shop, 5)
+        ids = fill(shop, 5)
         _, _, follow = await self._followed(shop, journal)
         before = len(journal.records)
         for customer in ids:
@@ -218,8 +184,8 @@ class TestFollowing:
     async def test_what_was_read_costs_only_its_id(self):
         """The overlap is looked through again and again, contents are read once."""
         shop, journal = Shop("acme"), MemoryJournal()
-        _fill(shop, 30)
-        source, _, backfill, follow = _readers(shop, journal, customers(doubt=1e9))
+        fill(shop, 30)
+        source, _, backfill, follow = readers(shop, journal, customers(doubt=1e9))
         await backfill.run()
         source.client._ahead = 3600  # an hour later, so that versions are settled
         await follow.look()
@@ -231,7 +197,7 @@ class TestFollowing:
     async def test_an_equal_timestamp_does_not_hide_a_change(self):
         """A document that changes again within the same tick of VTEX's clock is read again."""
         shop, journal = Shop("acme", hostility=Hostility(coarse=1)), MemoryJournal()
-        [customer] = _fill(shop, 1)
+        [customer] = fill(shop, 1)
         _, _, follow = await self._followed(shop, journal)
         shop.put_customer({"id": customer, "firstName": "Once"})
         await follow.look()
@@ -242,7 +208,7 @@ class TestFollowing:
     async def test_an_index_that_shows_nothing_is_not_believed(self):
         """An empty answer where a document must be moves no cursor; it is told to people."""
         shop, journal = Shop("acme"), MemoryJournal()
-        _fill(shop, 5)
+        fill(shop, 5)
         source, _, follow = await self._followed(shop, journal)
         settled = source.position("customers")["settled"]
         shop.hostility = Hostility(false_empties=1.0)
@@ -253,7 +219,7 @@ class TestFollowing:
     async def test_a_delete_of_a_recent_customer_is_seen(self):
         """It is missing from the window that must show it; only a 404 makes it a delete."""
         shop, journal = Shop("acme"), MemoryJournal()
-        ids = _fill(shop, 5)
+        ids = fill(shop, 5)
         _, _, follow = await self._followed(shop, journal)
         shop.delete_customer(ids[2])
         await follow.look()
@@ -265,9 +231,9 @@ class TestFollowing:
     async def test_what_the_index_hides_is_no_delete(self):
         """A customer whom search never shows stays."""
         shop, journal = Shop("acme", hostility=Hostility(never_indexed=1.0)), MemoryJournal()
-        [hidden] = _fill(shop, 1)
+        [hidden] = fill(shop, 1)
         shop.hostility = Hostility()
-        _fill(shop, 3)
+        fill(shop, 3)
         _, people, follow = await self._followed(shop, journal)
         await people.emit([hidden], "hint", Urgency.HINT)
         await follow.look()
@@ -276,7 +242,7 @@ class TestFollowing:
     async def test_a_reading_that_was_overtaken_is_left_out(self):
         """Two readers read one customer; the later state has been written; the earlier one comes too late."""
         shop, journal = Shop("acme"), MemoryJournal()
-        [customer] = _fill(shop, 1)
+        [customer] = fill(shop, 1)
         source, people, _ = await self._followed(shop, journal)
         shop.put_customer({"id": customer, "firstName": "Old"})
         old = await people.read([customer], Urgency.HINT)
@@ -288,7 +254,7 @@ class TestFollowing:
     async def test_a_changed_address_tells_its_owner(self):
         """AD has a cursor of its own (NOTES 2.6)."""
         shop, journal = Shop("acme"), MemoryJournal()
-        [customer] = _fill(shop, 1)
+        [customer] = fill(shop, 1)
         source, people, _ = await self._followed(shop, journal)
         follow = AddressFollower(source, people)
         await follow.look()
@@ -299,7 +265,7 @@ class TestFollowing:
     async def test_an_hour_of_lag_is_within_the_overlap(self):
         """A change that the index shows an hour late is read then."""
         shop, journal = Shop("acme"), MemoryJournal()
-        [customer] = _fill(shop, 1)
+        [customer] = fill(shop, 1)
         source, _, follow = await self._followed(shop, journal, customers(overlap=5400))
         shop.put_customer({"id": customer, "firstName": "Late"})
         source.client._ahead = 3600
@@ -311,7 +277,7 @@ class TestWindows:
     async def test_a_full_window_is_split_and_a_burst_scrolled(self):
         """Search shows 10,000 rows at most; equal times cannot be split."""
         shop = Shop("acme", hostility=Hostility(coarse=3600))
-        ids = _fill(shop, 130)
+        ids = fill(shop, 130)
         source = source_of(shop, settings=SMALL)
         reader = WindowReader(source.master, "CL", ("id", "updatedIn", "createdIn"), SMALL.customers)
         now = source.client.now()
@@ -322,48 +288,9 @@ class TestWindows:
     async def test_a_false_total_hides_no_row(self):
         """Pages are read until a short one, never until a total (NOTES 2.1)."""
         shop = Shop("acme", hostility=Hostility(wrong_totals=1.0))
-        ids = _fill(shop, 50)
+        ids = fill(shop, 50)
         source = source_of(shop, settings=SMALL)
         reader = WindowReader(source.master, "CL", ("id", "updatedIn", "createdIn"), replace(SMALL.customers, page=10))
         now = source.client.now()
         found = await reader.read(Window(now - 3_600_000, now + 1000), Urgency.FOLLOW)
         assert found.rows.keys() == set(ids)
-
-
-class TestDenied:
-    @pytest.mark.parametrize("refusal", [ResourceMissing, ContractChanged])
-    async def test_without_scrolls_everything_is_read_by_search(self, refusal):
-        """Scroll answers 403 or 404 while search works: slices that search can show, every customer."""
-        shop, journal = _grown(150), MemoryJournal()
-        source, _, backfill, _ = _readers(shop, journal)
-
-        async def denied(*_, **__):
-            raise refusal("no scrolls")
-            yield
-
-        source.master.scroll = denied
-        await backfill.run()
-        assert backfill.finished
-        assert not _difference(shop, source, journal)
-
-    @pytest.mark.parametrize("refusal", [ResourceMissing, ContractChanged])
-    async def test_without_addresses_customers_are_followed(self, refusal):
-        """AD answers 403 or 404: customers go on without; addresses are asked for again an hour later."""
-        shop, journal = Shop("acme"), MemoryJournal()
-        source, people, _, follow = _readers(shop, journal, customers())
-        search = source.master.search
-
-        async def denied(entity, *rest, **more):
-            if entity == "AD":
-                raise refusal("no such entity")
-            return await search(entity, *rest, **more)
-
-        source.master.search = denied
-        [customer] = _fill(shop, 1)
-        shop.put_address({"userId": customer, "addressName": "home", "city": "Natal"})
-        await follow.look()
-        assert journal.latest()[customer]["first_name"] == "Ana 0"
-        source.master.search = search
-        assert await people.addresses([customer], Urgency.FOLLOW) == {}
-        people._addresses_from -= 3600
-        assert (await people.addresses([customer], Urgency.FOLLOW))[customer]["city"] == "Natal"

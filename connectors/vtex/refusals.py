@@ -1,0 +1,81 @@
+"""What VTEX's refusals mean: from status and text of an answer to the error that says what to do (NOTES 1, 2.2)."""
+
+import re
+from typing import Final
+
+from connectors.vtex.errors import (
+    RESOURCES,
+    AccountUnknown,
+    ContractChanged,
+    EntityAbsent,
+    FeedTaken,
+    KeyRefused,
+    ResourceMissing,
+    ScrollBusy,
+    ScrollLost,
+    VtexError,
+)
+
+_BUSY: Final = re.compile(r"maximum simultaneous scrolls", re.IGNORECASE)
+_LOST: Final = re.compile(r"operation not found for this token", re.IGNORECASE)
+_BAD, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 400, 401, 403, 404, 409
+
+
+def refusal_of(account: str, resource: str, status: int, text: str) -> VtexError:
+    """Return the error for an answer between 400 and 499 that is neither 408 nor 429.
+
+    Args:
+        account: of VTEX.
+        resource: that was asked for, as named in errors.RESOURCES.
+        status: of the answer.
+        text: of the answer; none of it gets into the error.
+    """
+    if status == _BAD and _BUSY.search(text):
+        return ScrollBusy(f"account {account} has ten scrolls under way: other integrations hold them (400)")
+    if status == _BAD and _LOST.search(text):
+        return ScrollLost(f"the scroll of account {account} ended: its token is not known any more (400)")
+    if status == _NOT_FOUND and resource == "addresses":
+        return EntityAbsent(_ABSENT.format(account=account))
+    kind, message = _BY_STATUS.get(status, (ContractChanged, _UNDESCRIBED))
+    named = RESOURCES.get(resource, resource)
+    return kind(message.format(account=account, resource=resource, status=status, needed=named))
+
+
+_ABSENT: Final = (
+    "account {account} has no data entity AD (404): its customers are read without addresses. AD is looked for once an "
+    "hour; there is nothing to do unless the shop keeps addresses"
+)
+_UNDESCRIBED: Final = (
+    "account {account} answered {resource} with {status}, which VTEX's reference does not describe: it is asked again "
+    "within a minute; if this stays, ask VTEX's support what it means"
+)
+_BY_STATUS: Final[dict[int, tuple[type[VtexError], str]]] = {
+    _UNAUTHORIZED: (
+        KeyRefused,
+        (
+            "VTEX refuses the App Key and App Token of account {account} (401): were they rotated? "
+            "Enter the new token with `hellotext-vtex connect`; reading goes on where it stopped."
+        ),
+    ),
+    _FORBIDDEN: (
+        ResourceMissing,
+        (
+            "the key of account {account} may not read {resource} (403): in Account settings > User roles give its role "
+            "the License Manager resource “{needed}”"
+        ),
+    ),
+    _NOT_FOUND: (
+        AccountUnknown,
+        (
+            "account {account} has no {resource} at its address (404): compare the account's name and address with VTEX's "
+            "admin, and correct them with `hellotext-vtex connect`; reading goes on where it stopped"
+        ),
+    ),
+    _CONFLICT: (
+        FeedTaken,
+        (
+            "the order feed of account {account}'s key is configured with another kind of filter (409): "
+            "give this connection a key of its own, or delete the other configuration"
+        ),
+    ),
+}
