@@ -49,33 +49,23 @@ _UNDESCRIBED: Final = (
     "account {account} answered {resource} with {status}, which VTEX's reference does not describe: it is asked again "
     "within a minute; if this stays, ask VTEX's support what it means"
 )
+_WRONG: Final = (
+    "VTEX refuses the App Key and App Token of account {account} (401): were they rotated? Enter the new token with "
+    "`hellotext-vtex connect`; reading goes on where it stopped."
+)
+_FORBIDDEN_HERE: Final = (
+    "the key of account {account} may not read {resource} (403): in Account settings > User roles give its role the "
+    "License Manager resource “{needed}”"
+)
+_UNKNOWN: Final = (
+    "account {account} has no {resource} at its address (404): compare the account's name and address with VTEX's admin, "
+    "and correct them with `hellotext-vtex connect`; reading goes on where it stopped"
+)
+_TAKEN: Final = (
+    "the order feed of account {account}'s key is configured with another kind of filter (409): give this connection a "
+    "key of its own, or delete the other configuration"
+)
 _BY_STATUS: Final[dict[int, tuple[type[VtexError], str]]] = {
-    _UNAUTHORIZED: (
-        KeyRefused,
-        (
-            "VTEX refuses the App Key and App Token of account {account} (401): were they rotated? "
-            "Enter the new token with `hellotext-vtex connect`; reading goes on where it stopped."
-        ),
-    ),
-    _FORBIDDEN: (
-        ResourceMissing,
-        (
-            "the key of account {account} may not read {resource} (403): in Account settings > User roles give its role "
-            "the License Manager resource “{needed}”"
-        ),
-    ),
-    _NOT_FOUND: (
-        AccountUnknown,
-        (
-            "account {account} has no {resource} at its address (404): compare the account's name and address with VTEX's "
-            "admin, and correct them with `hellotext-vtex connect`; reading goes on where it stopped"
-        ),
-    ),
-    _CONFLICT: (
-        FeedTaken,
-        (
-            "the order feed of account {account}'s key is configured with another kind of filter (409): "
-            "give this connection a key of its own, or delete the other configuration"
-        ),
-    ),
-}
+    _UNAUTHORIZED: (KeyRefused, _WRONG), _FORBIDDEN: (ResourceMissing, _FORBIDDEN_HERE),
+    _NOT_FOUND: (AccountUnknown, _UNKNOWN), _CONFLICT: (FeedTaken, _TAKEN),
+}  # fmt: skip
