@@ -25,6 +25,8 @@ RESOURCE: Final = "orders"
 AGAIN_MS: Final = (5_000, 60_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000)
 """When an order that was not there is asked for again, after the time before; then it is given up."""
 LATER: Final = 2000
+LISTED: Final = "orders.lists"
+"""Cursor of the lists that stand in for a feed (connectors/vtex/feedless.py)."""
 ROUNDED_MS: Final = 1000
 """Dates of orders have seven digits, a list's bounds three."""
 
@@ -57,10 +59,14 @@ class OrderFeed:
                 log.warning("the order feed's configuration has vanished: it is made again", store=self._source.name)
                 await self._watch()
                 return handled
-            await self._handle(events)
+            await self._handle(events, whole=True)
             handled += len(events)
             if len(events) < self._settings.lot:
                 return handled
+
+    async def ask_again(self) -> None:
+        """Ask for orders that were not there, while there is no feed to be read."""
+        await self._handle([], whole=False)
 
     async def _watch(self) -> None:
         """See that the feed is there and asks for every status; where it is not, make it, and repair the gap."""
@@ -71,21 +77,21 @@ class OrderFeed:
             await self._source.oms.configure_feed(self._settings.visibility, self._settings.retention)
             log.info("the order feed was configured", store=self._source.name, before=config is not None)
         if config is None:
-            gaps.append(await self._repair(position, now))
+            gaps.append(await self._repair(now))
         # From here on the feed holds whatever happens.
         moved = {**position, "whole_until": now, "configured": position.get("configured", now), "gaps": gaps}
         await self._move(moved)
         self._watched_at = self._saved_at = time.monotonic()
 
-    async def _repair(self, position: dict[str, Any], now: int) -> list[int]:
+    async def _repair(self, now: int) -> list[int]:
         """List what there was while there was no feed; returns the gap, and when lists will have caught up with it.
 
         What happened before the first feed is the first reading's to list; but for the last minutes, in which lists
         are behind, nobody would see it.
         """
-        lag, known = int(self._settings.index_lag * 1000), "whole_until" in position
-        gap = Window(int(position["whole_until"] if known else now) - lag, self._source.client.now() + ROUNDED_MS)
-        if known:
+        lag, known = int(self._settings.index_lag * 1000), whole_until(self._source)
+        gap = Window((now if known is None else known) - lag, self._source.client.now() + ROUNDED_MS)
+        if known is not None:
             await self._lists.repair(gap)
         return [gap.start, gap.end, now + lag]
 
@@ -123,21 +129,22 @@ class OrderFeed:
                 break
         return events
 
-    async def _handle(self, events: list[FeedEvent]) -> None:
+    async def _handle(self, events: list[FeedEvent], *, whole: bool) -> None:
         position, now = self._source.position(RESOURCE), self._source.client.now()
         later: dict[str, list[int]] = dict(position.get("later", {}))
         due = [id for id, (at, _) in later.items() if at <= now]  # noqa: A001
         ids = [event.order_id for event in events if event.order_id is not None]
         owed, self._source.owed = self._source.owed, set()
         save = time.monotonic() - self._saved_at >= self._source.settings.save
-        if not (ids or due or owed or save):
-            self._source.positions[RESOURCE] = {**position, "whole_until": now}
+        known = {"whole_until": now} if whole else {}
+        if not (ids or due or owed or (save and whole)):
+            self._source.positions[RESOURCE] = {**position, **known}
             await self._commit(events)
             return
         readings = await self._purchases.read([*ids, *due], Urgency.FOLLOW)
-        stage = self._purchases.stage(readings, "feed")
+        stage = self._purchases.stage(readings, "feed" if whole else "list")
         self._postpone(later, due, [*readings.absent, *(owed - set(ids))], now)
-        moved = {**position, "whole_until": now, "later": later}
+        moved = {**position, **known, "later": later}
 
         def build(step: Step) -> None:
             stage(step)
@@ -162,3 +169,9 @@ class OrderFeed:
     async def _commit(self, events: list[FeedEvent]) -> None:
         for at in range(0, len(events), LOT):
             await self._source.oms.commit(event.handle for event in events[at : at + LOT])
+
+
+def whole_until(source: Source) -> int | None:
+    """Return until when a feed, or the lists that stood in for one, told everything; None where neither ever did."""
+    told = (source.position(RESOURCE).get("whole_until"), source.position(LISTED).get("listed"))
+    return max((int(until) for until in told if until is not None), default=None)

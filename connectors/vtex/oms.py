@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import Call, VtexClient
@@ -37,11 +37,18 @@ class FeedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of a list: order ids, and how many pages and orders the filter has."""
+    """A page of a list: its rows, and how many pages and orders the filter has."""
 
-    ids: list[str]
+    rows: list["ListRow"]
     pages: int
     total: int
+
+
+class ListRow(NamedTuple):
+    """An order in a list: its id, and what the list says of its state; another `mark` means that it has changed."""
+
+    id: str
+    mark: str
 
 
 class Orders:
@@ -71,9 +78,9 @@ class Orders:
             query["f_status"] = status
         document = (await self.client.call(Call("GET", "/api/oms/pvt/orders", "orders list", urgency, query))).document
         try:
-            ids = [str(row["orderId"]) for row in document["list"]]
+            rows = [ListRow(str(row["orderId"]), _mark(row)) for row in document["list"]]
             paging = document["paging"]
-            return Listed(ids, int(paging["pages"]), int(paging["total"]))
+            return Listed(rows, int(paging["pages"]), int(paging["total"]))
         except (KeyError, TypeError, ValueError) as error:
             raise ContractChanged(
                 f"account {self.client.account} answered a list of orders in another shape"
@@ -112,3 +119,7 @@ class Orders:
             },
         }  # fmt: skip
         await self.client.call(Call("POST", "/api/orders/feed/config", "orders feed", Urgency.FOLLOW, body=body))
+
+
+def _mark(row: dict[str, Any]) -> str:
+    return " ".join(str(row.get(name)) for name in ("status", "authorizedDate", "invoicedDate", "totalValue"))

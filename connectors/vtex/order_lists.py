@@ -5,7 +5,7 @@ which orders there are; each is then read whole.
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 import structlog
@@ -13,15 +13,17 @@ import structlog
 from connectors.vtex.budget import Urgency
 from connectors.vtex.instants import Window
 from connectors.vtex.journal import Step
-from connectors.vtex.oms import PAGES
+from connectors.vtex.oms import PAGES, ListRow
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
-from schemas.vtex import ReadBy
 
 log = structlog.get_logger(__name__)
 
 BACKFILL: Final = "orders.backfill"
 REFUNDS: Final = "orders.refunds"
+DATES: Final = ("creationDate", "authorizedDate", "invoicedDate")
+FALLEN: Final = ("canceled", "replaced")
+"""Statuses that change what an order is worth and that no list can be asked for by time."""
 IN_A_WINDOW: Final = 500
 AHEAD_MS: Final = 60_000
 
@@ -47,9 +49,12 @@ class OrderLists:
         while position["until"] > position["since"]:
             window = Window(max(position["since"], position["until"] - span), position["until"])
             done = int(position["done"])
-            async for ids in self._ids(window, Urgency.BACKFILL):
-                done += len(ids)
-                await self._write(ids, "list", Urgency.BACKFILL, BACKFILL, _progress(position, done, began, before))
+            async for rows in self.rows(window, Urgency.BACKFILL):
+                done += len(rows)
+                progress = _progress(position, done, began, before)
+                await self.write(
+                    rows, Urgency.BACKFILL, lambda step, at=progress: self._source.move(step, BACKFILL, at)
+                )
             position = {**_progress(position, done, began, before), "until": window.start}
             await self._move(BACKFILL, position)
         position = {**position, "finished": True, "total": position["done"], "left_s": 0}
@@ -65,13 +70,23 @@ class OrderLists:
     async def repair(self, window: Window) -> None:
         """Read what may have happened while there was no feed: orders placed, approved, invoiced or cancelled."""
         log.info("the feed had a gap: orders are listed", store=self._source.name, minutes=_minutes(window))
+        async for rows in self.happened(window, fallen=True):
+            await self.write(rows, Urgency.REPAIR)
+
+    async def happened(self, window: Window, *, fallen: bool) -> AsyncIterator[list[ListRow]]:
+        """Yield what lists show of a window: orders placed, approved, invoiced in it.
+
+        Args:
+            window: of time.
+            fallen: also those of the last weeks that were cancelled or replaced, whenever that was: no list tells.
+        """
+        for by in DATES:
+            async for rows in self.rows(window, Urgency.REPAIR, by=by):
+                yield rows
         old = Window(int(window.end - self._settings.cancelled_for * 1000), window.end)
-        for by, status, span in (
-            ("creationDate", None, window), ("authorizedDate", None, window), ("invoicedDate", None, window),
-            ("creationDate", "canceled", old), ("creationDate", "cancellation-requested", old),
-        ):  # fmt: skip
-            async for ids in self._ids(span, Urgency.REPAIR, by=by, status=status):
-                await self._write(ids, "list", Urgency.REPAIR, None, {})
+        for status in FALLEN if fallen else ():
+            async for rows in self.rows(old, Urgency.REPAIR, status=status):
+                yield rows
 
     async def refunds_due_in(self) -> float:
         """Return seconds until invoiced orders are to be read again; the first reading has them all."""
@@ -85,41 +100,50 @@ class OrderLists:
         """Read again what was invoiced lately."""
         now = self._source.client.now()
         window, read = Window(int(now - self._settings.refunds_for * 1000), now + AHEAD_MS), 0
-        async for ids in self._ids(window, Urgency.REPAIR, by="invoicedDate"):
-            await self._write(ids, "list", Urgency.REPAIR, None, {})
-            read += len(ids)
+        async for rows in self.rows(window, Urgency.REPAIR, by="invoicedDate"):
+            await self.write(rows, Urgency.REPAIR)
+            read += len(rows)
         await self._move(REFUNDS, {"at": now, "read": read})
 
-    async def _ids(
+    async def rows(
         self, window: Window, urgency: Urgency, *, by: str = "creationDate", status: str | None = None
-    ) -> AsyncIterator[list[str]]:
+    ) -> AsyncIterator[list[ListRow]]:
+        """Yield the orders of a window, a page at a time; one that a list cannot show whole is halved."""
         page = await self._source.oms.listed(window, 1, urgency, by=by, status=status)
         if page.pages > PAGES and window.splits:
             for half in window.halves():
-                async for ids in self._ids(half, urgency, by=by, status=status):
-                    yield ids
+                async for rows in self.rows(half, urgency, by=by, status=status):
+                    yield rows
             return
         number = 1
-        while page.ids:
-            yield page.ids
+        while page.rows:
+            yield page.rows
             number += 1
             if number > min(page.pages, PAGES):
                 return
             page = await self._source.oms.listed(window, number, urgency, by=by, status=status)
 
-    async def _write(
-        self, ids: list[str], read_by: ReadBy, urgency: Urgency, resource: str | None, position: dict[str, Any]
-    ) -> None:
-        readings = await self._purchases.read(ids, urgency)
-        stage = self._purchases.stage(readings, read_by)
+    async def write(
+        self, rows: list[ListRow], urgency: Urgency, last: Callable[[Step], None] | None = None
+    ) -> list[str]:
+        """Read orders whole and write their events; returns the ids of those that VTEX does not answer yet.
+
+        Args:
+            rows: of lists.
+            urgency: of the calls.
+            last: adds to the step, such as a cursor.
+        """
+        readings = await self._purchases.read([row.id for row in rows], urgency)
+        stage = self._purchases.stage(readings, "list")
 
         def build(step: Step) -> None:
             stage(step)
-            if resource is not None:
-                self._source.move(step, resource, position)
+            if last is not None:
+                last(step)
 
         await self._source.journal.write(build)
         self._source.owed.update(readings.absent)
+        return readings.absent
 
     async def _move(self, resource: str, position: dict[str, Any]) -> None:
         await self._source.journal.write(lambda step: self._source.move(step, resource, position))

@@ -58,8 +58,8 @@ _FORBIDDEN_HERE: Final = (
     "License Manager resource “{needed}”"
 )
 _UNKNOWN: Final = (
-    "account {account} has no {resource} at its address (404): compare the account's name and address with VTEX's admin, "
-    "and correct them with `hellotext-vtex connect`; reading goes on where it stopped"
+    "account {account} has no {resource} at its address (404): compare the account's name and address with VTEX's "
+    "admin, and correct them with `hellotext-vtex connect`; reading goes on where it stopped"
 )
 _TAKEN: Final = (
     "the order feed of account {account}'s key is configured with another kind of filter (409): give this connection a "

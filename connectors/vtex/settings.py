@@ -85,7 +85,8 @@ class OrderSettings:
         since: how far back the first reading goes; VTEX lists two years.
         index_lag: how far lists are behind (NOTES 4.1: 4 minutes, more at peaks).
         refunds_every: between two readings of invoiced orders; `refunds_for`: after the invoice.
-        cancelled_for: how old an order may be whose cancellation is looked for in a gap.
+        cancelled_for: how old an order may be whose cancellation lists are asked for.
+        lists_wide_every: without a feed, between two looks that go back by `lists_wide` and list cancellations.
     """
 
     interval: float = 2.0
@@ -98,6 +99,8 @@ class OrderSettings:
     refunds_every: float = 6 * HOUR
     refunds_for: float = 30 * DAY
     cancelled_for: float = 30 * DAY
+    lists_wide_every: float = 900.0
+    lists_wide: float = 6 * HOUR
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ from connectors.vtex.budget import Urgency
 from connectors.vtex.client import VtexClient
 from connectors.vtex.cursors import Cursors
 from connectors.vtex.customer import OWNER_FIELDS
-from connectors.vtex.errors import ContractChanged, EntityAbsent, FeedTaken, ResourceMissing
+from connectors.vtex.errors import AccountUnknown, ContractChanged, EntityAbsent, FeedTaken, ResourceMissing
 from connectors.vtex.feed import OrderFeed
+from connectors.vtex.feedless import ListFollower
 from connectors.vtex.follow import AddressFollower, Follower
 from connectors.vtex.gate import Gate
 from connectors.vtex.hints import HintReader, Inbox
-from connectors.vtex.instants import Window
 from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
 from connectors.vtex.masterdata import Row
 from connectors.vtex.order_lists import OrderLists
@@ -48,8 +48,6 @@ PART: Final = 250
 """Rows of a page mapped before other stores have their turn."""
 REOPEN_S: Final = 2.0
 LOOKS: Final = 0.01
-FEEDLESS_MS: Final = 3_600_000
-"""How far back the lists go that stand in for a feed which the key may not read: beyond their index's lag."""
 CHECK_S: Final = 60.0
 """Longest sleep of a reader that runs by the clock: VTEX's may be corrected meanwhile."""
 
@@ -134,6 +132,7 @@ class Readers:
         self._settings = around.settings
         self._lists = OrderLists(source, purchases)
         self._feed = OrderFeed(source, purchases, self._lists)
+        self._listed = ListFollower(source, self._lists)
         self._follow = Follower(source, people)
         self._follow_addresses = AddressFollower(source, people)
         self._hints = HintReader(source, people, purchases, inbox)
@@ -182,11 +181,11 @@ class Readers:
     async def _orders(self) -> float:
         try:
             await self._feed.look()
-        except (ResourceMissing, FeedTaken, ContractChanged):
+        except (ResourceMissing, FeedTaken, AccountUnknown, ContractChanged):
             # Without a feed lists are all there is: later, and blind to what changes no list shows, but not nothing.
             self._configured.set()
-            now = self._source.client.now()
-            await self._lists.repair(Window(now - FEEDLESS_MS, now))
+            await self._feed.ask_again()
+            await self._listed.look()
             raise
         self._configured.set()
         return self._pace(self._settings.orders.interval)

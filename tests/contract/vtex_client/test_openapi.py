@@ -174,7 +174,7 @@ async def test_the_example_of_a_list_is_read():
     """Ids, pages and total."""
     example = _example("orders.json", "/api/oms/pvt/orders")
     listed = await Orders(_answering(document=example)).listed(Window(0, 1), 1, Urgency.FOLLOW)
-    assert listed.ids == [row["orderId"] for row in example["list"]]
+    assert [row.id for row in listed.rows] == [row["orderId"] for row in example["list"]]
     assert (listed.pages, listed.total) == (example["paging"]["pages"], example["paging"]["total"])
 
 
