@@ -1,16 +1,17 @@
 """From what was told to Kafka records: the one place where the collector's values meet the topics' models."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from connectors.pixel.privacy import Scrubber, may_keep, personal_texts
 from connectors.pixel.wire import Told
 from schemas import topics
 from schemas.clock import to_text
-from schemas.events import encode, event, new_id
-from schemas.topics import Topic
+from schemas.events import encode, new_id
 
 SOURCE = "collector"
+_TYPES: Final = {kind: f"pixel.{kind}" for kind in ("event", "acknowledgement", "identification")}
+_SCALARS: Final = ("action", "currency", "object", "object_type", "order", "order_form")
 _LATENCY_MS = 5_000
 """What a slow network takes is no wrong clock."""
 
@@ -26,7 +27,10 @@ class Record(NamedTuple):
 
 @dataclass(slots=True)
 class Sender:
-    """Where a body came from: the request's own facts, already masked."""
+    """Where a body came from: the request's own facts, already masked.
+
+    What holds for all events of a request is made once for them.
+    """
 
     store: str
     secret: bytes
@@ -37,6 +41,23 @@ class Sender:
     user_agent: str | None = None
     opted_out: bool = False
     server: bool = False
+    received_text: str = field(init=False)
+    scrubber: Scrubber = field(init=False)
+    device: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.received_text = to_text(self.received)
+        self.scrubber = Scrubber(self.secret, self.country)
+        self.device = self.device_by(self.scrubber)
+
+    def device_by(self, scrubber: Scrubber) -> dict[str, str]:
+        """Return what may be kept of the device."""
+        device = {}
+        if self.user_agent:
+            device["user_agent"] = scrubber.text(self.user_agent)
+        if self.network:
+            device["network"] = self.network
+        return device
 
 
 class Sealed(NamedTuple):
@@ -55,59 +76,66 @@ def seal(told: Told, sender: Sender) -> Sealed:
     """
     if told.consent is None and sender.opted_out:
         told.consent = "denied"  # Global Privacy Control, unless this very page was told otherwise
-    told.tracked_at = _by_our_clock(told, sender.received)
-    scrubber = Scrubber(sender.secret, sender.country)
-    texts = personal_texts(told.identity)
-    if texts:
-        scrubber.learn(texts)
+    if told.tracked_at is not None and told.sent_at is not None:
+        told.tracked_at = _by_our_clock(told.tracked_at, told.sent_at, sender.received)
+    scrubber = _scrubber(told, sender)
     id = scrubber.text(told.given_id) if told.given_id else new_id()  # noqa: A001  CloudEvents' own word
-    session = scrubber.text(told.session) if told.session else None
-    data = _bare(told, sender, id) if not may_keep(sender.privacy, told.consent) else None
     identity = None
-    if data is None:
-        data = _data(told, sender, scrubber, session)
-        if told.given_id:
-            data["given_id"] = id
-        identity = _identification(told, sender, data, session, id)
-    envelope = event(
-        type=f"pixel.{told.kind}",
-        source=SOURCE,
-        store=sender.store,
-        data=data,
-        time=told.tracked_at or sender.received,
-        received=sender.received,
-        id=id,
-    )
+    if may_keep(sender.privacy, told.consent):
+        data = _data(told, sender, scrubber)
+        if told.identity:
+            identity = _identification(told, sender, data, id)
+    else:
+        data = _bare(told, sender)
+    if told.given_id:
+        data["given_id"] = id
+    envelope = {
+        "specversion": "1.0",
+        "id": id,
+        "source": SOURCE,
+        "type": _TYPES[told.kind],
+        "time": sender.received_text if told.tracked_at is None else to_text(told.tracked_at),
+        "store": sender.store,
+        "receivedtime": sender.received_text,
+        "data": data,
+    }
     key = topics.PIXEL_EVENTS.key(sender.store, data.get("session") or id)
     return Sealed(id, identity, Record(topics.PIXEL_EVENTS.name, key, encode(envelope), event=True))
 
 
-def _by_our_clock(told: Told, received: int) -> int | None:
+def _by_our_clock(tracked: int, sent: int, received: int) -> int:
     """Return when it happened by our clock: what the sender's clock is wrong by shows in its time of sending."""
-    if told.tracked_at is None or told.sent_at is None or abs(received - told.sent_at) < _LATENCY_MS:
-        return told.tracked_at
-    corrected = told.tracked_at + received - told.sent_at
-    return corrected if 0 < corrected <= received else told.tracked_at
+    if abs(received - sent) < _LATENCY_MS:
+        return tracked
+    corrected = tracked + received - sent
+    return corrected if 0 < corrected <= received else tracked
 
 
-def _bare(told: Told, sender: Sender, id: str) -> dict[str, Any]:  # noqa: A002  CloudEvents' own word
-    """Without consent only the fact is kept, so that the event still has its fate (`filtered: consent`)."""
+def _scrubber(told: Told, sender: Sender) -> Scrubber:
+    """Return the request's scrubber, or one of the body's own that knows the personal values told in it."""
+    texts = personal_texts(told.identity) if told.identity else ()
+    if not texts:
+        return sender.scrubber
     scrubber = Scrubber(sender.secret, sender.country)
+    scrubber.learn(texts)
+    return scrubber
+
+
+def _bare(told: Told, sender: Sender) -> dict[str, Any]:
+    """Without consent only the fact is kept, so that the event still has its fate (`filtered: consent`)."""
     data: dict[str, Any] = {"store": sender.store, "kind": told.kind, "consent": told.consent}
     if told.action:
-        data["action"] = scrubber.text(told.action)
-    if told.given_id:
-        data["given_id"] = id
+        data["action"] = sender.scrubber.text(told.action)
     data["sent_by"] = _sent_by(told, sender)
     return data
 
 
-def _data(told: Told, sender: Sender, scrubber: Scrubber, session: str | None) -> dict[str, Any]:
+def _data(told: Told, sender: Sender, scrubber: Scrubber) -> dict[str, Any]:
     clean = scrubber.text
     data: dict[str, Any] = {"store": sender.store, "kind": told.kind, "sent_by": _sent_by(told, sender)}
-    if session is not None:
-        data["session"] = session
-    data |= _scalars(told, scrubber)
+    if told.session:
+        data["session"] = clean(told.session)
+    _add_scalars(data, told, scrubber)
     if told.page:
         data["page"] = {name: clean(value) for name, value in told.page.items()}
     if told.utm is not None:
@@ -116,14 +144,12 @@ def _data(told: Told, sender: Sender, scrubber: Scrubber, session: str | None) -
         data |= _hashes(told.identity, scrubber)
     if told.parameters:
         data["parameters"] = scrubber.tree(told.parameters)
-    device = {"user_agent": sender.user_agent and clean(sender.user_agent), "network": sender.network}
-    data["device"] = {name: value for name, value in device.items() if value is not None}
+    data["device"] = sender.device if scrubber is sender.scrubber else sender.device_by(scrubber)
     return data
 
 
-def _scalars(told: Told, scrubber: Scrubber) -> dict[str, str]:
-    data = {}
-    for name in ("action", "currency", "object", "object_type", "order", "order_form"):
+def _add_scalars(data: dict[str, Any], told: Told, scrubber: Scrubber) -> None:
+    for name in _SCALARS:
         value = getattr(told, name)
         if value is not None:
             data[name] = scrubber.text(value)
@@ -133,7 +159,6 @@ def _scalars(told: Told, scrubber: Scrubber) -> dict[str, str]:
         data["tracked_at"] = to_text(told.tracked_at)
     if told.consent is not None:
         data["consent"] = told.consent
-    return data
 
 
 def _hashes(identity: dict[str, Any], scrubber: Scrubber) -> dict[str, str]:
@@ -159,25 +184,18 @@ def _sent_by(told: Told, sender: Sender) -> str:
     return "app" if told.app else "server" if sender.server else "page"
 
 
-def _identification(
-    told: Told,
-    sender: Sender,
-    data: dict[str, Any],
-    session: str | None,
-    id: str,  # noqa: A002  CloudEvents' own word
-) -> Record | None:
+def _identification(told: Told, sender: Sender, data: dict[str, Any], id: str) -> Record | None:  # noqa: A002  CloudEvents' own word
     """Return the record of the values themselves; an id without any value tells nothing that the hash does not."""
-    identity = told.identity
-    if not identity or (told.kind == "event" and not (data.get("email_hash") or data.get("phone_hash"))):
+    if told.kind == "event" and not (data.get("email_hash") or data.get("phone_hash")):
         return None
-    hashes = {name: data.get(name) for name in ("email_hash", "phone_hash", "customer_hash")}
+    session = data.get("session")
     row = {
         "store": sender.store,
         "session": session,
         "event_id": id,
-        **identity,
-        **hashes,
-        "received_at": to_text(sender.received),
+        **told.identity,
+        **{name: data.get(name) for name in ("email_hash", "phone_hash", "customer_hash")},
+        "received_at": sender.received_text,
     }
-    topic: Topic = topics.PIXEL_IDENTITIES
+    topic = topics.PIXEL_IDENTITIES
     return Record(topic.name, topic.key(sender.store, session or id), encode(row), event=False)
