@@ -11,6 +11,8 @@ from schemas.vtex import ReadBy
 
 _PROTECTED: Final = re.compile(r"\*.*@.*\*|@.*\*.*\*")
 """How the PII architecture masks an address: `j***.d**@e******.c**` (NOTES 3)."""
+_FRACTION: Final = re.compile(r"\.(\d+)")
+_DIGITS: Final = 7
 _HARD_MASK: Final = re.compile(r"^[0-9a-f]{32}@ct\.vtex\.com(\.br)?$", re.IGNORECASE)
 
 
@@ -30,7 +32,7 @@ def read_order(order: Mapping[str, Any], currency: str, read_by: ReadBy) -> dict
     data = {
         "order_id": order_id, "order_group": _text(order.get("orderGroup")) or order_id,
         "status": _text(order.get("status")), "created_at": created,
-        "changed_at": _read(order, "lastChange", _instant) if order.get("lastChange") else created,
+        "changed_at": _read(order, "lastChange", _exact) if order.get("lastChange") else created,
         "value": _read(order, "value", int),
         "currency": _text(_part(order, "storePreferencesData").get("currencyCode")) or currency,
         "buyer": _buyer(order), "returns": list(_returns(order)),
@@ -145,3 +147,9 @@ def _text(value: object) -> str | None:
 
 def _instant(text: str) -> str:
     return to_text(to_ms(text))
+
+
+def _exact(text: str) -> str:
+    """Return an instant in UTC with every digit that VTEX gave: two changes may differ in the seventh (NOTES 4.2)."""
+    whole, fraction = _instant(text), _FRACTION.search(text)
+    return whole if fraction is None else f"{whole[: -len('.000Z')]}.{fraction[1][:_DIGITS]}Z"

@@ -61,6 +61,9 @@ class OrderLists:
         await self._move(BACKFILL, position)
         log.info("orders were read once", store=self._source.name, done=position["done"])
 
+    def _at(self, position: dict[str, Any]) -> Callable[[Step], None]:
+        return lambda step: self._source.move(step, BACKFILL, position)
+
     async def _fresh_start(self) -> dict[str, Any]:
         now = self._source.client.now()
         window = Window(int(now - self._settings.since * 1000), now + AHEAD_MS)

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from connectors.vtex import feed as feed_module
+from connectors.vtex.budget import Urgency
 from connectors.vtex.errors import FeedTaken, VtexError
 from connectors.vtex.feed import OrderFeed
 from connectors.vtex.order_lists import OrderLists
@@ -232,6 +233,23 @@ async def test_a_protected_account_is_recognised():
     _order(shop, clientProfileData={"email": "j***.d**@e******.c**", "firstName": "J***"})
     await feed.look()
     assert "PII architecture" in source.status.position["problems"]["account"]
+
+
+async def test_of_two_changes_within_a_millisecond_the_later_is_told_last():
+    """A reading that began later and was answered earlier, by a VTEX that had only the first of them, is left out."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, _, _ = _opened(shop, journal)
+    purchases = Purchases(source, People(source))
+    order = _order(shop)
+    shop.change_order(order, status="invoiced", lastChange="2026-11-26T10:00:00.1234567+00:00")
+    first = await purchases.read([order], Urgency.FOLLOW)
+    shop.change_order(order, status="canceled", lastChange="2026-11-26T10:00:00.1234568+00:00")
+    second = await purchases.read([order], Urgency.FOLLOW)
+    first.read_at = second.read_at + 10
+    await source.journal.write(purchases.stage(second, "feed"))
+    await source.journal.write(purchases.stage(first, "list"))
+    assert _statuses(journal) == {order: "canceled"}
+    assert len(journal.records) == 1
 
 
 async def test_hostile_feeds_lose_nothing(monkeypatch):

@@ -10,6 +10,7 @@ from connectors.vtex.emission import Emitter, content_of
 from connectors.vtex.errors import ContractChanged
 from connectors.vtex.order import hidden_buyer, is_protected, read_order
 from sandbox.vtex.shop import Shop
+from schemas.clock import to_ms
 from schemas.events import CloudEvent
 from schemas.stores import VtexAccess
 from schemas.vtex import CustomerDeleted, CustomerRead, OrderRead
@@ -85,7 +86,7 @@ def test_an_order_is_reduced():
     assert read.marketing.utm_campaign == "c1"
     assert "444433" not in str(data)
     assert "351" not in str(data)
-    assert data["changed_at"] == "2026-01-02T00:00:00.701Z"
+    assert data["changed_at"] == "2026-01-02T00:00:00.7010747Z"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,22 @@ def test_an_order_without_what_every_order_has_is_refused(missing):
     with pytest.raises(ContractChanged, match=missing) as refused:
         read_order(order, "BRL", "feed")
     assert "ana" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("2026-11-26T10:00:00.1234567+00:00", "2026-11-26T10:00:00.1234567Z"),
+        ("2026-11-26T07:00:00.1234568-03:00", "2026-11-26T10:00:00.1234568Z"),
+        ("2026-11-26T10:00:00.5Z", "2026-11-26T10:00:00.5Z"),
+        ("2026-11-26T10:00:00", "2026-11-26T10:00:00.000Z"),
+    ],
+)
+def test_the_time_of_a_change_keeps_its_seven_digits(told, kept):
+    """Two changes within a millisecond are two; the schema reads both."""
+    data = read_order({**ORDER, "lastChange": told}, "BRL", "feed")
+    assert data["changed_at"] == kept
+    assert OrderRead.model_validate(data).changed_at.timestamp() == pytest.approx(to_ms(told) / 1000, abs=0.001)
 
 
 def test_sandbox_orders_of_every_kind_are_read():
