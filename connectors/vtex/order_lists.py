@@ -51,10 +51,7 @@ class OrderLists:
             done = int(position["done"])
             async for rows in self.rows(window, Urgency.BACKFILL):
                 done += len(rows)
-                progress = _progress(position, done, began, before)
-                await self.write(
-                    rows, Urgency.BACKFILL, lambda step, at=progress: self._source.move(step, BACKFILL, at)
-                )
+                await self.write(rows, Urgency.BACKFILL, self._at(_progress(position, done, began, before)))
             position = {**_progress(position, done, began, before), "until": window.start}
             await self._move(BACKFILL, position)
         position = {**position, "finished": True, "total": position["done"], "left_s": 0}
