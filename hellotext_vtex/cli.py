@@ -14,9 +14,11 @@ from hellotext_vtex.commands import (
     together,
     topics,
 )
+from hellotext_vtex.front_door import FrontDoor
 
 app = typer.Typer(
     name="hellotext-vtex",
+    cls=FrontDoor,
     help="Connect VTEX shops to Hellotext and Infobip: customers, tracking, campaign KPIs; exactly once, on Kafka.\n\n"
     "First steps: `hellotext-vtex demo` to see everything, `up` to run everything, `connect` to connect a store.",
     no_args_is_help=True,

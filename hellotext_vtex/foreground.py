@@ -8,8 +8,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import typer
 import uvloop
@@ -23,6 +25,7 @@ from hellotext_vtex.settings import SettingsError
 FAILED = 1
 WRONG_USAGE = 2
 Result = TypeVar("Result")
+_AS_JSON: Final = ContextVar("errors as JSON", default=False)
 
 
 class CommandError(Exception):
@@ -32,8 +35,11 @@ class CommandError(Exception):
 def told(error: Exception) -> str | None:
     """Return the line that an expected error is told by; None for one that nobody expected."""
     if isinstance(error, ValidationError):
-        fields = (f"{'.'.join(map(str, one['loc'])) or 'input'}: {one['msg']}" for one in error.errors())
-        return "; ".join(fields)
+        return "; ".join(
+            "".join(f"{'.'.join(map(str, one['loc']))}: " for _ in one["loc"][:1])
+            + one["msg"].removeprefix("Value error, ")
+            for one in error.errors()
+        )
     if isinstance(error, KafkaError):
         return f"Kafka: {type(error).__name__}: {error}"
     expected = (KafkaSetupError, SettingsError, CommandError, BusinessTakenError, StoreUnreadableError, OSError)
@@ -42,8 +48,28 @@ def told(error: Exception) -> str | None:
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say what is wrong on standard error, and end."""
-    sys.stderr.write(f"error: {message}\n")
-    raise typer.Exit(code)
+    raise typer.Exit(tell_error(message, code))
+
+
+def tell_error(message: str, code: int) -> int:
+    """Say what is wrong on standard error: one line for people, one object for scripts; return the exit code."""
+    if _AS_JSON.get():
+        line = json.dumps({"error": {"message": message, "exit_code": code}}, ensure_ascii=False)
+    else:
+        line = f"error: {message}"
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+    return code
+
+
+@contextmanager
+def errors_as_json() -> Iterator[None]:
+    """Have errors told to scripts for the length of the block."""
+    before = _AS_JSON.set(True)
+    try:
+        yield
+    finally:
+        _AS_JSON.reset(before)
 
 
 def execute(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
@@ -52,9 +78,8 @@ def execute(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         return uvloop.run(work())
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    except BrokenPipeError:  # whoever read our output has had enough (`| head`)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+    except BrokenPipeError:  # whoever read our output has had enough (front_door.py), or a connection broke
+        raise
     except Exception as error:
         message = told(error)
         if message is None:

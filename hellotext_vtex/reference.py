@@ -52,6 +52,9 @@ def commands_page() -> str:
         "`.venv/bin/hellotext-vtex COMMAND`. Exit codes: 0 done, 1 failed, 2 wrong usage.",
         "A worker's own codes are in [failures.md](failures.md).",
         "",
+        "With `--json` results are JSON on standard output. When a command cannot do what it was asked, wrong usage",
+        'included, the last line on standard error is `{"error": {"message": "...", "exit_code": 1}}`.',
+        "",
     ]
     root = typer.main.get_command(app)
     for name, command in _commands(root, ""):

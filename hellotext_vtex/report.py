@@ -1,5 +1,7 @@
 """What the demo prints at the end: the KPI table, whether it equals the ledger, and which page to open."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +41,23 @@ def report(verdict: Verdict, house: House, console: Console) -> None:
         console.print(f"Profiles of {store} at Hellotext: {there}, people it can reach: {known} {mark}")
     console.print(f"Dashboard  {house.urls['console']}", highlight=False)
     console.print(f"Sandbox    {house.urls['sandbox']}", highlight=False)
-    console.print(f"Broker     {house.connection.bootstrap_servers}", highlight=False)
+    topics = f", topics {house.settings.topic_prefix}*" if house.settings.topic_prefix else ""
+    console.print(f"Broker     {house.connection.bootstrap_servers}{topics}", highlight=False)
+
+
+def report_json(verdict: Verdict, house: House) -> dict[str, Any]:
+    """Return the comparison for scripts."""
+    return {
+        "equal": verdict.equal,
+        "figures": verdict.figures,
+        "cells": [cell.model_dump(mode="json") for _, cell in sorted(verdict.cells.items())],
+        "differences": [
+            {"cell": "/".join(one.cell), "figure": one.figure, "ours": one.ours, "ledger": one.ledger}
+            for one in verdict.differences
+        ],
+        "profiles": {store: {"there": there, "known": known} for store, (there, known) in verdict.profiles.items()},
+        "urls": house.urls, "broker": house.connection.bootstrap_servers, "topic_prefix": house.settings.topic_prefix,
+    }  # fmt: skip
 
 
 def _text(name: str, value: object, currency: str) -> str:

@@ -127,7 +127,7 @@ class Supervisor:
     def _last_lines(self, name: str) -> str:
         with contextlib.suppress(OSError):
             lines = (self._logs / f"{name}.log").read_text("utf-8", "replace").strip().splitlines()
-            return " / ".join(lines[-3:])
+            return " / ".join(_plain(line) for line in lines[-3:])
         return "it said nothing"
 
     async def stop(self) -> None:
@@ -146,3 +146,10 @@ class Supervisor:
         for minder in self._minders.values():
             minder.cancel()
         await asyncio.gather(*self._minders.values(), return_exceptions=True)
+
+
+def _plain(line: str) -> str:
+    """Return a log line as people read it: an error that was told as JSON by its message."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(line)["error"]["message"])
+    return line

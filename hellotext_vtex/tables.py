@@ -50,7 +50,15 @@ def kpi_table(cells: Iterable[CampaignKpis], names: Mapping[tuple[str, str], str
     return table
 
 
+class Terminal(Console):
+    """Where tables are printed: what becomes of a reader that has had enough is the front door's matter."""
+
+    def on_broken_pipe(self) -> None:
+        """Let the error through: rich would end the process with exit code 1."""
+        raise  # noqa: PLE0704  rich calls this while it handles the error
+
+
 def terminal() -> Console:
     """Return where tables are printed: as wide as the terminal, and wide where there is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=UNBOUND)
+    console = Terminal(highlight=False)
+    return console if console.is_terminal else Terminal(highlight=False, width=UNBOUND)

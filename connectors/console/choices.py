@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cache
-from zoneinfo import available_timezones
 
 from babel import Locale
-from babel.numbers import list_currencies
 
+from connectors.console.places import country_codes, currency_codes, zone_names
 from connectors.console.request import country_defaults
 
 
@@ -26,7 +25,7 @@ def countries(locale: str) -> tuple[Country, ...]:
     names = Locale.parse(locale).territories
     found = []
     for code, name in names.items():
-        if len(code) == 2 and code.isalpha():  # noqa: PLR2004  ISO 3166-1; longer codes are regions
+        if code in country_codes():
             zone, currency = country_defaults(code)
             if zone and currency:
                 found.append(Country(code, name, zone, currency))
@@ -36,12 +35,10 @@ def countries(locale: str) -> tuple[Country, ...]:
 @cache
 def zones() -> tuple[str, ...]:
     """Return the time zones that people live in, by IANA name."""
-    return tuple(
-        sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix")))
-    )
+    return tuple(sorted(zone for zone in zone_names() if "/" in zone and not zone.startswith("Etc/")))
 
 
 @cache
 def currencies() -> tuple[str, ...]:
-    """Return ISO 4217 codes."""
-    return tuple(sorted(list_currencies()))
+    """Return the codes of money of today."""
+    return tuple(sorted(currency_codes()))

@@ -1,17 +1,24 @@
 """What a person gives to connect a store; read from the wizard's form and from the CLI's flags alike."""
 
 import re
-from functools import cache
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
 
 from babel.core import get_global
 from babel.numbers import get_territory_currencies
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 
+from connectors.console.places import country_codes, read_country, read_currency, read_zone
 from schemas.model import Store
-from schemas.money import exponent
 
 HELLOTEXT_URL: Final = "https://api.hellotext.com/v1"
 _HOSTS: Final = ("vtexcommercestable.com.br", "vtexcommerce.com.br", "vtexcommercebeta.com.br", "myvtex.com")
@@ -50,7 +57,7 @@ class ConnectionRequest(BaseModel):
     hellotext_token: SecretStr = Field(min_length=1)
     infobip_url: Annotated[str | None, Optional] = None
     infobip_key: Annotated[SecretStr | None, Optional] = None
-    country: str = Field(default="BR", pattern=r"^[A-Z]{2}$")
+    country: str = "BR"
     timezone: Annotated[str | None, Optional] = None
     currency: Annotated[str | None, Optional] = None
     origins: tuple[str, ...] = ()
@@ -66,10 +73,10 @@ class ConnectionRequest(BaseModel):
         filled["vtex_account"] = account
         filled["vtex_url"] = filled.get("vtex_url") or url
         filled["store"] = filled.get("store") or account
-        filled["country"] = str(filled.get("country") or "BR").upper()
-        zone, currency = country_defaults(filled["country"])
+        filled["country"] = str(filled.get("country") or "BR").strip()
+        zone, currency = country_defaults(filled["country"].upper())
         filled["timezone"] = filled.get("timezone") or zone
-        filled["currency"] = str(filled.get("currency") or currency or "").upper()
+        filled["currency"] = filled.get("currency") or currency
         if isinstance(filled.get("origins"), str):
             filled["origins"] = tuple(filled["origins"].replace(",", " ").split())
         return filled
@@ -89,24 +96,28 @@ class ConnectionRequest(BaseModel):
     @field_validator("origins")
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            parts = urlsplit(_web_address(origin))
-            if parts.path or parts.query:
-                raise ValueError("an origin is scheme and host only: https://www.shop.example")
-        return tuple(origin.rstrip("/").lower() for origin in origins)
+        return tuple(read_origin(origin) for origin in origins)
+
+    @field_validator("country")
+    @classmethod
+    def _country(cls, code: str) -> str:
+        return read_country(code)
 
     @field_validator("timezone")
     @classmethod
-    def _timezone(cls, name: str | None) -> str:
-        if name not in _zones():
-            raise ValueError("give a time zone by its IANA name, such as America/Sao_Paulo")
-        return name
+    def _timezone(cls, name: str | None, given: ValidationInfo) -> str | None:
+        if name:
+            return read_zone(name)
+        _missing(given, "it has no usual time zone: give one by its IANA name")
+        return None
 
     @field_validator("currency")
     @classmethod
-    def _currency(cls, code: str | None) -> str:
-        exponent(code or "")
-        return code or ""
+    def _currency(cls, code: str | None, given: ValidationInfo) -> str | None:
+        if code:
+            return read_currency(code)
+        _missing(given, "it has no usual currency: give one by its ISO 4217 code")
+        return None
 
     @model_validator(mode="after")
     def _together(self) -> Self:
@@ -130,16 +141,31 @@ def read_account(text: str) -> tuple[str, str]:
     return typed, f"https://{typed}.vtexcommercestable.com.br"
 
 
+def read_origin(text: str) -> str:
+    """Return an origin as browsers write it.
+
+    Raises:
+        ValueError: it is none; says what to give.
+    """
+    origin = _web_address(text)
+    if urlsplit(origin).path:
+        raise ValueError("an origin is scheme and host only: https://www.shop.example")
+    return origin.lower()
+
+
 def country_defaults(country: str) -> tuple[str | None, str | None]:
     """Return the time zone and the currency that a store in this country most likely has."""
+    if country not in country_codes():
+        return None, None
     zones = get_global("territory_zones").get(country, [])
     currencies = get_territory_currencies(country)
     return _MAIN_ZONE.get(country) or (zones[0] if zones else None), currencies[0] if currencies else None
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+def _missing(given: ValidationInfo, message: str) -> None:
+    """Have a missing value told, unless the country that it would come from is what is wrong."""
+    if "country" in given.data:
+        raise ValueError(f"{given.data['country']}: {message}")
 
 
 def _web_address(url: str) -> str:

@@ -9,18 +9,20 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
+from connectors.console.campaign_request import CampaignRequest
 from connectors.console.rows import write_row
 from connectors.kafka.reader import latest_by_key
-from hellotext_vtex.foreground import execute, fail, print_json, told
+from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json, told
+from hellotext_vtex.known_stores import expect_store, find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
 from hellotext_vtex.tables import terminal
 from schemas.messages import Campaign
-from schemas.money import to_micros
 from schemas.topics import CAMPAIGNS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Done = Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")]
 Store = Annotated[str, typer.Option(help="Name of the store.", show_default=False)]
 COLUMNS = ("campaign", "name", "channel", "day", "recipients", "deliveries", "cost", "currency")
 
@@ -39,7 +41,7 @@ def list_campaigns(store: Store, json: Json = False) -> None:
     Example: hellotext-vtex campaigns list --store acme
     """
     settings = connected(quiet=True)
-    rows = [row for row in execute(lambda: read_campaigns(settings)) if row.store == store]
+    rows = execute(lambda: _of_store(settings, store))
     if json:
         print_json([row.model_dump(mode="json") for row in rows])
         return
@@ -57,10 +59,11 @@ def put(
     day: Annotated[str, typer.Option(help="The day it was sent: YYYY-MM-DD.", show_default=False)],
     name: Annotated[str | None, typer.Option(help="For people; the id by default.")] = None,
     channel: Annotated[str | None, typer.Option(help="whatsapp or sms.")] = None,
-    recipients: Annotated[int | None, typer.Option(min=0)] = None,
-    deliveries: Annotated[int | None, typer.Option(min=0)] = None,
+    recipients: Annotated[int | None, typer.Option(min=0, help="Messages sent.")] = None,
+    deliveries: Annotated[int | None, typer.Option(min=0, help="Messages delivered.")] = None,
     cost: Annotated[str | None, typer.Option(help="In major units: 129.90")] = None,
     currency: Annotated[str | None, typer.Option(help="Of the cost.")] = None,
+    json: Done = False,
 ) -> None:
     """Say what is known of a campaign; replaces what was said before.
 
@@ -73,26 +76,44 @@ def put(
     }  # fmt: skip
     row = read_campaign(store, given)
     settings = connected(quiet=True)
-    execute(lambda: write_campaigns(settings, [row]))
-    print(f"campaign {campaign} of {store} is set.")
+    execute(lambda: _write(settings, store, [row]))
+    _say([row], f"campaign {campaign} of {store} is set.", as_json=json)
 
 
 def load(
-    file: Annotated[Path, typer.Argument(help="CSV with a head line.", exists=True, dir_okay=False)], store: Store
+    file: Annotated[Path, typer.Argument(help="CSV with a head line.", exists=True, dir_okay=False)],
+    store: Store,
+    json: Done = False,
 ) -> None:
     """Import campaigns from CSV: campaign, name, channel, day, recipients, deliveries, cost, currency.
 
     Example: hellotext-vtex campaigns import campaigns.csv --store acme
     """
-    rows = read_csv(store, file.read_text("utf-8-sig"))
+    rows = read_csv(store, _text(file))
     settings = connected(quiet=True)
-    execute(lambda: write_campaigns(settings, rows))
-    print(f"{len(rows)} campaigns of {store} are imported.")
+    execute(lambda: _write(settings, store, rows))
+    _say(rows, f"{len(rows)} campaigns of {store} are imported.", as_json=json)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8-sig")
+    except OSError as error:
+        fail(f"{file} cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        fail(f"{file} is no UTF-8 text: save the table as CSV in UTF-8", WRONG_USAGE)
+
+
+def _say(rows: list[Campaign], line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json([row.model_dump(mode="json") for row in rows])
+    else:
+        print(line)
 
 
 def read_csv(store: str, text: str) -> list[Campaign]:
     """Return the campaigns in a CSV text; a line that is wrong ends the command and names it."""
-    lines = csv.DictReader(text.splitlines())
+    lines = csv.DictReader(text.splitlines(), restkey="too many columns")
     unknown = set(lines.fieldnames or ()) - set(COLUMNS)
     if unknown or "campaign" not in (lines.fieldnames or ()):
         fail(f"the CSV's columns must be {', '.join(COLUMNS)}; got {', '.join(lines.fieldnames or ['none'])}", 2)
@@ -101,17 +122,17 @@ def read_csv(store: str, text: str) -> list[Campaign]:
 
 def read_campaign(store: str, given: dict[str, Any], where: str = "") -> Campaign:
     """Return a campaign from what a person gave; wrong values end the command."""
-    found = {name: value for name, value in given.items() if value not in {None, ""}}
+    found = {name: value for name, value in given.items() if value is not None and value != ""}
+    found.setdefault("day", date.today())  # noqa: DTZ011  the operator's own day
     try:
-        cost = found.pop("cost", None)
-        if cost is not None:
-            if "currency" not in found:
-                fail(f"{where}a cost needs its currency", 2)
-            found["cost_micros"] = to_micros(cost)
-        found.setdefault("day", date.today().isoformat())  # noqa: DTZ011  the operator's own day
-        return Campaign.model_validate({"store": store, "name": found.get("campaign"), **found})
-    except (ValidationError, ArithmeticError) as error:
-        fail(where + (told(error) or "the cost is no number"), 2)
+        return CampaignRequest.model_validate(found).row(store)
+    except ValidationError as error:
+        fail(where + (told(error) or "wrong"), WRONG_USAGE)
+
+
+async def _write(settings: Settings, store: str, rows: list[Campaign]) -> None:
+    await find_store(await ensure_topics(settings), store)
+    await write_campaigns(settings, rows)
 
 
 async def write_campaigns(settings: Settings, rows: list[Campaign]) -> None:
@@ -119,6 +140,12 @@ async def write_campaigns(settings: Settings, rows: list[Campaign]) -> None:
     connection = await ensure_topics(settings)
     for row in rows:
         await write_row(connection, CAMPAIGNS, row.store, (row.campaign,), row)
+
+
+async def _of_store(settings: Settings, store: str) -> list[Campaign]:
+    rows = [row for row in await read_campaigns(settings) if row.store == store]
+    await expect_store(settings.connection(), store, found=bool(rows))
+    return rows
 
 
 async def read_campaigns(settings: Settings) -> list[Campaign]:

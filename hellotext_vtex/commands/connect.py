@@ -11,7 +11,7 @@ from connectors.console.checks import AccessReport
 from connectors.console.connect import ConnectionRequest, check_keys, connect_store, country_defaults
 from connectors.kafka.secrets import SecretBox
 from connectors.pixel.snippet import hooks_for, snippets_for
-from hellotext_vtex.foreground import execute, fail, print_json, told
+from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
@@ -31,13 +31,17 @@ def connect(
     store: Annotated[Text, typer.Option(help="Name of the store here; the account's name by default.")] = None,
     vtex_account: Annotated[Text, typer.Option(help="Account name, or any address of the shop.")] = None,
     vtex_url: Annotated[Text, typer.Option(help="Base URL of VTEX, for stand-ins and proxies.")] = None,
-    vtex_app_key: Annotated[Text, typer.Option(envvar="VTEX_APP_KEY")] = None,
-    vtex_app_token: Annotated[Text, typer.Option(envvar="VTEX_APP_TOKEN")] = None,
+    vtex_app_key: Annotated[
+        Text, typer.Option(envvar="VTEX_APP_KEY", help="vtexappkey-..., from Account settings.")
+    ] = None,
+    vtex_app_token: Annotated[Text, typer.Option(envvar="VTEX_APP_TOKEN", help="Shown once, beside its key.")] = None,
     hellotext_url: Annotated[Text, typer.Option(help="Base URL of Hellotext's API, ending in /v1.")] = None,
     hellotext_business: Annotated[Text, typer.Option(help="Public business id, as in your Hellotext snippet.")] = None,
     hellotext_token: Annotated[Text, typer.Option(envvar="HELLOTEXT_TOKEN", help="Private token.")] = None,
     infobip_url: Annotated[Text, typer.Option(help="Your own base URL at Infobip.")] = None,
-    infobip_key: Annotated[Text, typer.Option(envvar="INFOBIP_KEY")] = None,
+    infobip_key: Annotated[
+        Text, typer.Option(envvar="INFOBIP_KEY", help="API key; needs people:read and people:manage.")
+    ] = None,
     country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2.")] = "BR",
     timezone: Annotated[Text, typer.Option(help="IANA name; the country's by default.")] = None,
     currency: Annotated[Text, typer.Option(help="ISO 4217; the country's by default.")] = None,
@@ -52,7 +56,6 @@ def connect(
     Example: hellotext-vtex connect --vtex-account acme --vtex-app-key vtexappkey-acme-ABCDEF
     --vtex-app-token TOKEN --hellotext-business xy76ks --hellotext-token TOKEN --yes
     """
-    settings = connected(quiet=True)
     given: dict[str, Any] = {
         "store": store, "vtex_account": vtex_account, "vtex_url": vtex_url, "vtex_app_key": vtex_app_key,
         "vtex_app_token": vtex_app_token, "hellotext_url": hellotext_url, "hellotext_business": hellotext_business,
@@ -63,6 +66,7 @@ def connect(
     if not yes:
         _ask_for_what_is_missing(given)
     request = _request(given)
+    settings = connected(quiet=True)
     report = execute(lambda: _check(request)) if check else None
     if not json:
         _show(report)
@@ -87,7 +91,9 @@ def _ask_for_what_is_missing(given: dict[str, Any]) -> None:
     for name, question in questions.items():
         if given[name] is None:
             given[name] = typer.prompt(question, hide_input=name.endswith("token"))
-    zone, currency = country_defaults(given["country"])
+    if not sys.stdin.isatty():  # everything that must be given is
+        return
+    zone, currency = country_defaults(given["country"].strip().upper())
     given["timezone"] = given["timezone"] or typer.prompt("Time zone", default=zone)
     given["currency"] = given["currency"] or typer.prompt("Currency", default=currency)
 
@@ -97,7 +103,17 @@ def _request(given: dict[str, Any]) -> ConnectionRequest:
     try:
         return ConnectionRequest(**named)
     except ValidationError as error:
-        fail(f"{told(error)} (flags: --store, --vtex-account, ... see --help)", 2)
+        fail(_by_flag(error), WRONG_USAGE)
+
+
+def _by_flag(error: ValidationError) -> str:
+    """Return what is wrong, by the flags that were given or are missing."""
+    lines = []
+    for one in error.errors():
+        flag = "".join(f"--{str(name).replace('_', '-').removesuffix('s')}: " for name in one["loc"][:1])
+        missing = one["type"] in {"missing", "string_too_short"}
+        lines.append(flag + ("must be given" if missing else one["msg"].removeprefix("Value error, ")))
+    return "; ".join(lines)
 
 
 async def _check(request: ConnectionRequest) -> AccessReport:

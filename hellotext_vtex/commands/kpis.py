@@ -2,28 +2,29 @@
 
 import asyncio
 import csv
-import sqlite3
 import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import orjson
 import typer
 from rich.live import Live
 from rich.table import Table
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.explain import Explained, explain
-from connectors.kafka.reader import CommittedReader, latest_by_key
+from connectors.kafka.reader import CommittedReader, Record, latest_by_key
 from hellotext_vtex.commands.campaigns import read_campaigns
-from hellotext_vtex.foreground import CommandError, execute, fail, print_json
+from hellotext_vtex.commands.kpi_sql import flat, read_rows, sql
+from hellotext_vtex.foreground import CommandError, execute, fail, print_json, print_line
+from hellotext_vtex.known_stores import expect_store, find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
 from hellotext_vtex.tables import FIGURES, kpi_table, terminal
-from schemas.kpis import Attribution, CampaignKpis
-from schemas.model import Model
-from schemas.topics import ATTRIBUTIONS, KPI_CAMPAIGNS, Topic
+from schemas.kpis import CampaignKpis
+from schemas.topics import KPI_CAMPAIGNS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StoreOption = Annotated[str | None, typer.Option("--store", help="Of this store only.")]
@@ -56,7 +57,7 @@ def show(
     Example: hellotext-vtex kpis show --store acme --basis purchase
     """
     settings = connected(quiet=True)
-    cells = chosen(execute(lambda: read_cells(settings)), store, campaign, basis)
+    cells = execute(lambda: read_chosen(settings, store, campaign, basis))
     if json:
         print_json([cell.model_dump(mode="json") for cell in cells])
         return
@@ -66,29 +67,47 @@ def show(
     )
 
 
-def watch(store: StoreOption = None, campaign: CampaignOption = None, basis: BasisOption = "total") -> None:
+def watch(
+    store: StoreOption = None,
+    campaign: CampaignOption = None,
+    basis: BasisOption = "total",
+    json: Annotated[bool, typer.Option("--json", help="Print each cell that changes, one JSON object a line.")] = False,
+) -> None:
     """Show the figures live, until Ctrl-C.
 
     Example: hellotext-vtex kpis watch
     """
     settings = connected(quiet=True)
-    execute(lambda: _watch(settings, store, campaign, basis))
+    execute(lambda: _watch(settings, store, campaign, basis, as_json=json))
 
 
-async def _watch(settings: Settings, store: str | None, campaign: str | None, basis: Basis) -> None:
+async def _watch(settings: Settings, store: str | None, campaign: str | None, basis: Basis, *, as_json: bool) -> None:
+    connection = await ensure_topics(settings)
+    if store is not None:
+        await find_store(connection, store)
     names = await campaign_names(settings)
     rows: dict[bytes, CampaignKpis] = {}
-    async with CommittedReader(settings.connection(), [KPI_CAMPAIGNS.name]) as reader:
-        with Live(refresh_per_second=4) as live:
+    async with CommittedReader(connection, [KPI_CAMPAIGNS.name]) as reader:
+        with nullcontext() if as_json else Live(refresh_per_second=4) as live:
             while True:
-                for batch in await reader.poll():
-                    for record in batch.records:
-                        if record.value is None:
-                            rows.pop(record.key, None)
-                        else:
-                            rows[record.key] = CampaignKpis.model_validate_json(record.value)
-                live.update(kpi_table(chosen(list(rows.values()), store, campaign, basis), names))
+                changed = [record for batch in await reader.poll() for record in batch.records]
+                _take(rows, changed)
+                cells = [rows[record.key] for record in changed if record.key in rows] if as_json else rows.values()
+                shown = chosen(cells, store, campaign, basis)
+                if live is not None:
+                    live.update(kpi_table(shown, names))
+                else:
+                    for cell in shown:
+                        print_line(cell.model_dump(mode="json"))
                 await asyncio.sleep(0.1)
+
+
+def _take(rows: dict[bytes, CampaignKpis], records: list[Record]) -> None:
+    for record in records:
+        if record.value is None:
+            rows.pop(record.key, None)
+        else:
+            rows[record.key] = CampaignKpis.model_validate_json(record.value)
 
 
 def export(
@@ -96,6 +115,7 @@ def export(
     store: StoreOption = None,
     campaign: CampaignOption = None,
     basis: Annotated[Basis | None, typer.Option("--basis", help="All by default.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write the figures to a file.
 
@@ -104,30 +124,33 @@ def export(
     if str(file) != "-" and file.suffix not in {".csv", ".jsonl"}:
         fail(f"{file}: the name must end in .csv or .jsonl", 2)
     settings = connected(quiet=True)
-    cells = chosen(execute(lambda: read_cells(settings)), store, campaign, basis)
+    cells = execute(lambda: read_chosen(settings, store, campaign, basis))
+    if str(file) == "-":
+        _write_csv(cells, sys.stdout)
+        return
     try:
         if file.suffix == ".jsonl":
             file.write_bytes(b"".join(cell.model_dump_json().encode() + b"\n" for cell in cells))
-        elif str(file) == "-":
-            _write_csv(cells, sys.stdout)
         else:
             with file.open("w", newline="", encoding="utf-8") as target:
                 _write_csv(cells, target)
     except OSError as error:
         fail(f"{file} cannot be written: {error.strerror}")
-    if str(file) != "-":
+    if json:
+        print_json({"file": str(file), "rows": len(cells)})
+    else:
         print(f"{len(cells)} rows written to {file}")
 
 
 def _write_csv(cells: list[CampaignKpis], target: Any) -> None:
     rows = csv.DictWriter(target, list(CampaignKpis.model_fields))
     rows.writeheader()
-    rows.writerows(_flat(cell) for cell in cells)
+    rows.writerows(flat(cell) for cell in cells)
 
 
 def explain_cell(
-    store: Annotated[str, typer.Argument(show_default=False)],
-    campaign: Annotated[str, typer.Argument(show_default=False)],
+    store: Annotated[str, typer.Argument(help="Name of the store.", show_default=False)],
+    campaign: Annotated[str, typer.Argument(help="The campaign's id.", show_default=False)],
     basis: BasisOption = "total",
     date: Annotated[str, typer.Option("--date", help="Local day; `all` for the total.")] = "all",
     currency: Annotated[str | None, typer.Option(help="The cell's; the only one by default.")] = None,
@@ -154,6 +177,7 @@ async def _explained(
     settings: Settings, store: str, campaign: str, basis: Basis, date: str, currency: str | None
 ) -> Explained:
     connection = await ensure_topics(settings)
+    await find_store(connection, store)
     return await explain(connection, store, campaign, basis, date, currency or await _currency(connection, store))
 
 
@@ -162,7 +186,7 @@ async def _currency(connection: KafkaConnection, store: str) -> str:
         cell = CampaignKpis.model_validate_json(record.value)
         if cell.store == store:
             return cell.currency
-    raise CommandError(f"store {store} has no figures yet: hellotext-vtex kpis show")
+    raise CommandError(f"store {store} has no figures yet: they come with messages, visits and orders")
 
 
 def _print_explained(found: Explained) -> None:
@@ -184,61 +208,17 @@ def _print_explained(found: Explained) -> None:
     console.print(f"{len(found.orders)} orders, net {net}: {'equal to the cell' if found.exact else 'NOT the cell'}")
 
 
-def sql(
-    query: Annotated[str, typer.Argument(help="SQLite; tables kpis and attributions.", show_default=False)],
-    json: Json = False,
-) -> None:
-    """Ask the figures by SQL: tables `kpis` and `attributions`, columns as in docs/schemas.
+async def read_chosen(
+    settings: Settings, store: str | None, campaign: str | None, basis: str | None
+) -> list[CampaignKpis]:
+    """Return the cells that were asked for.
 
-    Example: hellotext-vtex kpis sql "select campaign, net/100.0 from kpis where basis='total' order by net desc"
+    Raises:
+        CommandError: they are those of a store that nobody has connected.
     """
-    settings = connected(quiet=True)
-    database = sqlite3.connect(":memory:")
-    try:
-        _fill(database, "kpis", CampaignKpis, execute(lambda: read_rows(settings, KPI_CAMPAIGNS, CampaignKpis)))
-        _fill(database, "attributions", Attribution, execute(lambda: read_rows(settings, ATTRIBUTIONS, Attribution)))
-        cursor = database.execute(query)
-        columns = [column[0] for column in cursor.description or ()]
-        rows = cursor.fetchall()
-    except sqlite3.Error as error:
-        fail(f"the query failed: {error}", 2)
-    finally:
-        database.close()
-    if json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
-    table = Table(*columns)
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    terminal().print(table)
-
-
-def _fill(database: sqlite3.Connection, name: str, model: type[Model], rows: list[Any]) -> None:
-    columns = ", ".join(f'"{field}"' for field in model.model_fields)
-    database.execute(f"create table {name} ({columns})")
-    places = ", ".join("?" for _ in model.model_fields)
-    values = [tuple(_flat(row).values()) for row in rows]
-    database.executemany(f"insert into {name} values ({places})", values)  # noqa: S608  names are our models' own
-
-
-def _flat(row: Model) -> dict[str, Any]:
-    """Return a row's fields; nested ones as JSON text."""
-    fields = row.model_dump(mode="json")
-    return {
-        name: orjson.dumps(value).decode() if isinstance(value, dict | list) else value
-        for name, value in fields.items()
-    }
-
-
-async def read_rows(settings: Settings, topic: Topic, model: type[Model]) -> list[Any]:
-    """Return the rows that stand in a compacted topic."""
-    found = await latest_by_key(await ensure_topics(settings), topic.name)
-    return [model.model_validate_json(record.value) for record in found.values()]
-
-
-async def read_cells(settings: Settings) -> list[CampaignKpis]:
-    """Return every cell."""
-    return await read_rows(settings, KPI_CAMPAIGNS, CampaignKpis)
+    cells: list[CampaignKpis] = await read_rows(settings, KPI_CAMPAIGNS, CampaignKpis)
+    await expect_store(settings.connection(), store, found=any(cell.store == store for cell in cells))
+    return chosen(cells, store, campaign, basis)
 
 
 async def campaign_names(settings: Settings) -> dict[tuple[str, str], str]:
@@ -246,7 +226,9 @@ async def campaign_names(settings: Settings) -> dict[tuple[str, str], str]:
     return {(row.store, row.campaign): row.name for row in await read_campaigns(settings)}
 
 
-def chosen(cells: list[CampaignKpis], store: str | None, campaign: str | None, basis: str | None) -> list[CampaignKpis]:
+def chosen(
+    cells: Iterable[CampaignKpis], store: str | None, campaign: str | None, basis: str | None
+) -> list[CampaignKpis]:
     """Return the cells that were asked for, in order of store, campaign and date."""
     wanted = [
         cell

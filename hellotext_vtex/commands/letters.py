@@ -2,13 +2,14 @@
 
 from base64 import b64decode
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 
 from connectors.kafka.dead_letters import Letter, Redriven, list_letters, redrive, show
 from hellotext_vtex.foreground import CommandError, execute, fail, print_json
+from hellotext_vtex.known_stores import expect_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
@@ -16,6 +17,7 @@ from hellotext_vtex.tables import terminal
 from schemas.fates import DeadLetter
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+UNKNOWN: Final = "unknown"
 StoreOption = Annotated[str | None, typer.Option("--store", help="Of this store only.")]
 StepOption = Annotated[str | None, typer.Option("--step", help="Given up by this step only.")]
 
@@ -99,11 +101,16 @@ def send_again(
 
 
 async def _list(settings: Settings, store: str | None, step: str | None) -> list[Letter]:
-    return await list_letters(await ensure_topics(settings), store, step)
+    connection = await ensure_topics(settings)
+    letters = await list_letters(connection, store, step)
+    await expect_store(connection, _named(store), found=bool(letters))
+    return letters
 
 
 async def _show(settings: Settings, letter: str, store: str | None) -> DeadLetter:
-    row = await show(await ensure_topics(settings), letter, store)
+    connection = await ensure_topics(settings)
+    row = await show(connection, letter, store)
+    await expect_store(connection, _named(store), found=row is not None)
     if row is None:
         raise CommandError(f"there is no letter {letter!r} (any more): hellotext-vtex dead-letters list")
     return row
@@ -114,4 +121,10 @@ async def _redrive(
 ) -> list[Redriven]:
     connection = await ensure_topics(settings)
     letters = [one for one in await list_letters(connection, store, step) if not wanted or one.letter in wanted]
+    await expect_store(connection, _named(store), found=bool(letters))
     return await redrive(connection, letters, dry_run=dry_run)
+
+
+def _named(store: str | None) -> str | None:
+    """Return the store to be looked for: letters of nobody's are filed under `unknown`."""
+    return None if store == UNKNOWN else store

@@ -7,8 +7,8 @@ import typer
 from pydantic import ValidationError
 
 from connectors.console.rows import write_row
-from connectors.kafka.stores import StoreDirectory
 from hellotext_vtex.foreground import CommandError, execute, fail, print_json, told
+from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def send(
     store: Annotated[str, typer.Option(help="Name of the store.", show_default=False)],
     to: Annotated[str, typer.Option(help="Phone, with or without country prefix.", show_default=False)],
-    channel: Annotated[Literal["whatsapp", "sms"], typer.Option()] = "whatsapp",
+    channel: Annotated[Literal["whatsapp", "sms"], typer.Option(help="whatsapp or sms.")] = "whatsapp",
     text: Annotated[str | None, typer.Option(help="What it says; or give a template.")] = None,
     template: Annotated[str | None, typer.Option(help="Name or id of an approved template.")] = None,
     parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the template; repeatable.")] = None,
@@ -60,10 +60,7 @@ def send(
 
 async def _send(settings: Settings, fields: dict[str, Any]) -> None:
     connection = await ensure_topics(settings)
-    async with StoreDirectory(connection) as directory:
-        row = directory.get(fields["store"])
-    if row is None:
-        raise CommandError(f"there is no store {fields['store']!r}: hellotext-vtex stores list")
+    row = await find_store(connection, fields["store"])
     phone = normal_phone(fields["to"], row.country)
     if phone is None:
         raise CommandError("--to is no phone number: write it as +5511987654321")

@@ -1,7 +1,6 @@
 """`stores`: who is connected, and what can be chosen for each of them."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
 from typing import Annotated, Any
 
 import typer
@@ -10,17 +9,19 @@ from rich.table import Table
 from connectors.console.rows import remove_row, write_row
 from connectors.kafka.stores import StoreDirectory
 from connectors.vtex.problems import Problem, problems_by_store
-from hellotext_vtex.foreground import CommandError, execute, fail, print_json
+from hellotext_vtex.foreground import execute, fail, print_json
+from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
+from hellotext_vtex.store_values import read_origins, read_price, read_rate
 from hellotext_vtex.tables import terminal
-from schemas.money import to_micros
-from schemas.stores import Price, Rate, StoreConnection
+from schemas.stores import Rate, StoreConnection
 from schemas.topics import STORES
 
 _SECRET = {"app_token", "token", "api_key", "hash_secret", "hook_secret", "server_token"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Done = Annotated[bool, typer.Option("--json", help="Print the store's settings as JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the store.", show_default=False)]
 
 
@@ -69,24 +70,24 @@ def show(store: Name, json: Json = False) -> None:
         print(f"{name:26} {text}")
 
 
-def pause(store: Name) -> None:
+def pause(store: Name, json: Done = False) -> None:
     """Stop reading a store from VTEX; what pages and vendors send is still taken.
 
     Example: hellotext-vtex stores pause acme
     """
     settings = connected(quiet=True)
-    execute(lambda: _change(settings, store, paused=True))
-    print(f"{store} is paused.")
+    row = execute(lambda: _change(settings, store, paused=True))
+    _say(row, f"{store} is paused.", as_json=json)
 
 
-def resume(store: Name) -> None:
+def resume(store: Name, json: Done = False) -> None:
     """Go on reading a store where it was paused.
 
     Example: hellotext-vtex stores resume acme
     """
     settings = connected(quiet=True)
-    execute(lambda: _change(settings, store, paused=False))
-    print(f"{store} is followed again.")
+    row = execute(lambda: _change(settings, store, paused=False))
+    _say(row, f"{store} is followed again.", as_json=json)
 
 
 def choose(
@@ -103,13 +104,14 @@ def choose(
     rate: Annotated[
         list[str] | None, typer.Option(help="CURRENCY=RATE@DAY, as EUR=6.10@2026-11-01 (added to those known).")
     ] = None,
+    json: Done = False,
 ) -> None:
     """Choose a store's settings.
 
     Example: hellotext-vtex stores set acme --price whatsapp=0.21BRL --rate EUR=6.10@2026-11-01
     """
     changes: dict[str, Any] = {
-        "origins": tuple(origin) if origin is not None else None, "privacy": privacy,
+        "origins": read_origins(origin) if origin is not None else None, "privacy": privacy,
         "click_window_hours": click_window, "delivery_window_hours": delivery_window,
         "prices": tuple(read_price(text) for text in price) if price is not None else None,
     }  # fmt: skip
@@ -118,27 +120,42 @@ def choose(
     if not given and not rates:
         fail("nothing to set: give at least one option", 2)
     settings = connected(quiet=True)
-    execute(lambda: _change(settings, store, more_rates=rates, **given))
-    print(f"{store} is changed.")
+    row = execute(lambda: _change(settings, store, more_rates=rates, **given))
+    _say(row, f"{store} is changed.", as_json=json)
 
 
-def remove(store: Name, yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False) -> None:
+def remove(
+    store: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
     """Disconnect a store: it is no longer read, and what its pages send is refused. Its data stays in the topics.
 
     Example: hellotext-vtex stores remove acme --yes
     """
+    settings = connected(quiet=True)
+    execute(lambda: _one(settings, store))
     if not yes and not typer.confirm(f"Disconnect {store}? Its hash secret is lost with it.", default=False):
         raise typer.Exit(1)
-    settings = connected(quiet=True)
     execute(lambda: _remove(settings, store))
-    print(f"{store} is disconnected.")
+    if json:
+        print_json({"store": store, "removed": True})
+    else:
+        print(f"{store} is disconnected.")
+
+
+def _say(row: StoreConnection, line: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(visible(row))
+    else:
+        print(line)
 
 
 def state_of(row: StoreConnection, problems: Sequence[Problem]) -> str:
     """Return what a store's reading is at, in a word or two."""
     if row.paused:
         return "paused"
-    return "needs attention" if problems else "following"
+    return "following" if all(each.note for each in problems) else "needs attention"
 
 
 def told(row: StoreConnection, problems: Sequence[Problem]) -> dict[str, Any]:
@@ -183,30 +200,6 @@ def _without_secrets(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_price(text: str) -> Price:
-    """Return the price that `whatsapp:BR=0.21BRL` means."""
-    where, _, amount = text.partition("=")
-    channel, _, country = where.partition(":")
-    number, currency = amount[:-3].strip(), amount[-3:].upper()
-    try:
-        return Price.model_validate({
-            "channel": channel, "country": country or None, "price_micros": to_micros(number), "currency": currency,
-        })  # fmt: skip
-    except (ValueError, ArithmeticError):
-        fail(f"{text!r} is no price: write CHANNEL[:COUNTRY]=PRICE CURRENCY, as whatsapp:BR=0.21BRL", 2)
-
-
-def read_rate(text: str) -> Rate:
-    """Return the rate that `EUR=6.10@2026-11-01` means."""
-    currency, _, rest = text.partition("=")
-    number, _, since = rest.partition("@")
-    try:
-        day = date.fromisoformat(since) if since else date.today()  # noqa: DTZ011  the operator's own day
-        return Rate(currency=currency.upper(), rate=number, since=day)
-    except ValueError:
-        fail(f"{text!r} is no rate: write CURRENCY=RATE@DAY, as EUR=6.10@2026-11-01", 2)
-
-
 async def _all(settings: Settings) -> tuple[tuple[StoreConnection, ...], dict[str, tuple[Problem, ...]]]:
     connection = await ensure_topics(settings)
     async with StoreDirectory(connection) as directory:
@@ -215,32 +208,22 @@ async def _all(settings: Settings) -> tuple[tuple[StoreConnection, ...], dict[st
 
 async def _one(settings: Settings, store: str) -> tuple[StoreConnection, tuple[Problem, ...]]:
     connection = await ensure_topics(settings)
-    async with StoreDirectory(connection) as directory:
-        row = _found(directory, store)
+    row = await find_store(connection, store)
     return row, (await problems_by_store(connection)).get(store, ())
 
 
-def _found(directory: StoreDirectory, store: str) -> StoreConnection:
-    row = directory.get(store)
-    if row is None:
-        known = ", ".join(each.store for each in directory.all()) or "none yet"
-        raise CommandError(f"there is no store {store!r} (connected: {known})")
-    return row
-
-
-async def _change(settings: Settings, store: str, *, more_rates: tuple[Rate, ...] = (), **changes: Any) -> None:
+async def _change(
+    settings: Settings, store: str, *, more_rates: tuple[Rate, ...] = (), **changes: Any
+) -> StoreConnection:
     connection = await ensure_topics(settings)
-    async with StoreDirectory(connection) as directory:
-        row = _found(directory, store)
+    row = await find_store(connection, store)
     if more_rates:
         known = {(rate.currency, rate.since): rate for rate in (*row.rates, *more_rates)}
         changes["rates"] = tuple(sorted(known.values(), key=lambda rate: (rate.currency, rate.since)))
-    fields = {**row.model_dump(), **changes}
-    await write_row(connection, STORES, store, (), StoreConnection.model_validate(fields))
+    changed = StoreConnection.model_validate({**row.model_dump(), **changes})
+    await write_row(connection, STORES, store, (), changed)
+    return changed
 
 
 async def _remove(settings: Settings, store: str) -> None:
-    connection = await ensure_topics(settings)
-    async with StoreDirectory(connection) as directory:
-        _found(directory, store)
-    await remove_row(connection, STORES, store, ())
+    await remove_row(await ensure_topics(settings), STORES, store, ())

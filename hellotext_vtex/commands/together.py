@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from hellotext_vtex.foreground import serve
+from hellotext_vtex.foreground import print_json, serve, tell_ready
 from hellotext_vtex.started import started
 
 DEMO_STATE = Path(".state") / "demo"
@@ -31,6 +31,7 @@ def up(
     data: Annotated[
         Path | None, typer.Option(help="The embedded broker's data; STATE_FOLDER/kafka by default.")
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the line that says it is ready as JSON.")] = False,
 ) -> None:
     """Run everything in this terminal until Ctrl-C: broker (unless one is given), poller, collector, workers, console.
 
@@ -43,8 +44,12 @@ def up(
 
     async def main(stop: asyncio.Event) -> None:
         async with everything(settings, wish, tell=_line, echo=_log) as house:
-            print(f"everything is ready: console {house.urls['console']}, collector {house.urls['collector']}, "
-                  f"broker {house.connection.bootstrap_servers}", flush=True)  # fmt: skip
+            broker = house.connection.bootstrap_servers
+            if json:
+                tell_ready("up", as_json=True, broker=broker, **house.urls)
+            else:
+                print(f"everything is ready: console {house.urls['console']}, collector {house.urls['collector']}, "
+                      f"broker {broker}", flush=True)  # fmt: skip
             await stop.wait()
 
     serve(main)
@@ -54,36 +59,49 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the comparison; exit 0 only if all agrees.")] = False,
     seed: Annotated[int, typer.Option(help="Of the shop's day.")] = 7,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=8)] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
     """Show the main job: play a shop day through real interfaces, and compare every figure with the sandbox's ledger.
 
     Example: hellotext-vtex demo --once
     """
     from hellotext_vtex.demo import Demo
+    from hellotext_vtex.demo_broker import for_demo, remove_topics
     from hellotext_vtex.keys import open_box
-    from hellotext_vtex.report import report
+    from hellotext_vtex.report import report, report_json
     from hellotext_vtex.tables import terminal
     from hellotext_vtex.up import Wish, everything
 
+    settings, broker, own_topics = for_demo(started(state_folder=DEMO_STATE, log_level="warning", console_locale="en"))
     shutil.rmtree(DEMO_STATE, ignore_errors=True)
-    settings = started(state_folder=DEMO_STATE, log_level="warning", console_locale="en")
+    _line(broker)
 
     async def main(stop: asyncio.Event) -> int:
+        try:
+            return await play(stop)
+        finally:
+            if own_topics:
+                await remove_topics(settings)
+
+    async def play(stop: asyncio.Event) -> int:
         with _bar() as show:
             tell = lambda line: show(line, 0, 0)  # noqa: E731  a line has no measure
             wish = Wish(workers, sandbox=True, free=True)
             async with everything(settings, wish, tell=tell, echo=_nothing) as house:
-                play = asyncio.create_task(Demo(house, open_box(settings), show).play(seed))
+                day = asyncio.create_task(Demo(house, open_box(settings), show).play(seed))
                 asked = asyncio.create_task(stop.wait())
-                await asyncio.wait({play, asked}, return_when=asyncio.FIRST_COMPLETED)
-                if not play.done():
-                    play.cancel()
+                await asyncio.wait({day, asked}, return_when=asyncio.FIRST_COMPLETED)
+                if not day.done():
+                    day.cancel()
                     return 130
-                verdict = play.result()
+                verdict = day.result()
                 show.stop()
-                report(verdict, house, terminal())
+                if json:
+                    print_json(report_json(verdict, house))
+                else:
+                    report(verdict, house, terminal())
                 if not once:
-                    print("It stays up until Ctrl-C.", flush=True)
+                    _line("It stays up until Ctrl-C.")
                     await stop.wait()
                 asked.cancel()
                 return int(not verdict.equal)

@@ -11,6 +11,7 @@ from connectors.kafka.provisioning import Provisioned, TopicState, describe, pro
 from connectors.kafka.reader import follow, read_topic
 from connectors.kafka.readiness import wait_until_ready
 from hellotext_vtex.foreground import execute, fail, print_json, print_line
+from hellotext_vtex.known_stores import expect_store
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
 from hellotext_vtex.tables import terminal
@@ -85,6 +86,7 @@ def read(
     topic: Annotated[str, typer.Argument(help="A topic of the catalogue, without prefix.", show_default=False)],
     store: Annotated[str | None, typer.Option(help="Of this store only.")] = None,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Have errors as JSON too: records always are.")] = False,  # noqa: ARG001
 ) -> None:
     """Print a topic's committed records, one JSON object a line: partition, offset, timestamp, key, value.
 
@@ -98,15 +100,18 @@ def read(
 
 async def _print(settings: Settings, topic: str, store: str | None, *, follow_on: bool) -> None:
     connection = settings.connection()
+    found = False
     batches = follow(connection, topic) if follow_on else read_topic(connection, topic)
     async for batch in batches:
         for record in batch.records:
             key = (record.key or b"").decode("utf-8", "replace")
             if store is None or key.partition("/")[0] == store:
+                found = True
                 print_line({
                     "partition": batch.partition, "offset": record.offset, "timestamp": record.timestamp, "key": key,
                     "value": _value(record.value),
                 })  # fmt: skip
+    await expect_store(connection, store, found=found)
 
 
 def _value(raw: bytes | None) -> Any:

@@ -29,7 +29,7 @@ def test_topics_are_created_once_and_never_repartitioned(run):
     other = run("topics", "create", "--partitions", "5")
 
     assert (first.code, again.code, other.code) == (0, 0, 1)
-    assert (len(first.json["created"]), again.json["created"], again.json["changed"]) == (18, [], [])
+    assert (len(first.json["created"]), again.json["created"], again.json["changed"]) == (20, [], [])
     assert "docs/scaling.md" in other.err
     assert "Traceback" not in other.err
 
@@ -96,13 +96,13 @@ def test_an_installation_without_anything_is_told_so(run):
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("connect", "--vtex-account", "acme", "--yes"), 2, "vtex_app_key"),
+        (("connect", "--vtex-account", "acme", "--yes"), 2, "--vtex-app-key: must be given"),
         (("connect", "--vtex-account", "a b!", *KEYS, "--yes"), 2, "account's name"),
         (("connect", "--vtex-account", "acme", *KEYS, "--currency", "XYZ", "--yes", "--no-check"), 2, "ISO 4217"),
         (("stores", "set", "acme"), 2, "nothing to set"),
         (("topics", "read", "nowhere"), 2, "there is no topic"),
         (("kpis", "sql", "select 1 from nowhere"), 2, "no such table"),
-        (("kpis", "explain", "acme", "c"), 1, "no figures"),
+        (("kpis", "explain", "acme", "c"), 1, "no store 'acme'"),
         (("messages", "send", "--store", "acme", "--to", "1", "--text", "x"), 1, "no store 'acme'"),
         (("no-such-command",), 2, "No such command"),
     ],

@@ -20,4 +20,5 @@ def test_every_figure_of_the_demo_equals_the_ledger(tmp_path, seed):
     assert int(figures[2]) >= 20
     assert len(re.findall(r"Profiles of \w+ at Hellotext: (\d+), people it can reach: \1 equal", ran.out)) == 2
     assert "Dashboard  http://" in ran.out
+    assert "broker: one of its own, embedded" in ran.err
     assert "a process died" not in ran.err

@@ -60,6 +60,24 @@ def connected(monkeypatch):
     return use
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("country", "XX", "&#39;XX&#39; is no country of ISO 3166-1: give its two letters"),
+        ("timezone", "America/Sao Paulo", "&#39;America/Sao Paulo&#39; is no time zone: give America/Sao_Paulo"),
+        ("currency", "BRZ", "&#39;BRZ&#39; is no currency of ISO 4217"),
+        ("privacy", "some", "Input should be"),
+    ],
+)
+async def test_a_place_or_choice_that_is_none_is_told_at_its_field(make_bench, field, value, told):
+    """And at no other: what would have come from a wrong country is nobody's mistake of its own."""
+    answer = await make_bench().post("/connect", **{**TYPED, field: value})
+
+    assert answer.status_code == 422
+    assert f'<p class="error">{told}' in answer.text
+    assert answer.text.count('class="error"') == 1
+
+
 async def test_from_keys_to_a_connected_store(make_bench, connected):
     """Any address form, defaults of the country, verdicts, connection; secrets stand on the last page once."""
     bench = make_bench(collector_url="https://collect.acme.cl")

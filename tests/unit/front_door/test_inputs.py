@@ -4,8 +4,8 @@ import pytest
 import typer
 
 from hellotext_vtex.commands.campaigns import read_csv
-from hellotext_vtex.commands.stores import read_price, read_rate
 from hellotext_vtex.demo import compare
+from hellotext_vtex.store_values import read_price, read_rate
 from schemas.kpis import CampaignKpis
 
 HEAD = "campaign,name,channel,day,recipients,deliveries,cost,currency\n"
@@ -26,7 +26,7 @@ def test_a_campaign_is_read_from_csv():
         (HEAD + "bf,x,email,2026-11-27,,,,\n", "line 2: channel"),
         (HEAD + "bf,x,sms,someday,,,,\n", "line 2: day"),
         (HEAD + "bf,x,sms,2026-11-27,,,12,\n", "line 2: a cost needs its currency"),
-        (HEAD + "bf,x,sms,2026-11-27,,,much,BRL\n", "line 2: the cost is no number"),
+        (HEAD + "bf,x,sms,2026-11-27,,,much,BRL\n", "line 2: cost: the cost is no number"),
         ("name,price\nx,1\n", "columns must be"),
         ("", "columns must be"),
     ],

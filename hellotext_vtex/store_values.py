@@ -1,0 +1,63 @@
+"""What is typed for a store, in one word each: prices, rates, origins. A wrong one ends the command and says how."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from connectors.console.places import read_country, read_currency
+from connectors.console.request import read_origin
+from hellotext_vtex.foreground import WRONG_USAGE, fail
+from schemas.money import to_micros
+from schemas.stores import Price, Rate
+
+
+def read_price(text: str) -> Price:
+    """Return the price that `whatsapp:BR=0.21BRL` means."""
+    where, _, amount = text.partition("=")
+    channel, _, country = where.partition(":")
+    try:
+        price = _not_negative(to_micros(amount[:-3].strip()))
+        return Price.model_validate({
+            "channel": channel, "country": read_country(country) if country else None, "price_micros": price,
+            "currency": read_currency(amount[-3:]),
+        })  # fmt: skip
+    except (ValueError, ArithmeticError) as error:
+        fail(f"{text!r} is no price{_why(error)}: write CHANNEL[:COUNTRY]=PRICE CURRENCY, as whatsapp:BR=0.21BRL",
+             WRONG_USAGE)  # fmt: skip
+
+
+def read_rate(text: str) -> Rate:
+    """Return the rate that `EUR=6.10@2026-11-01` means."""
+    currency, _, rest = text.partition("=")
+    number, _, since = rest.partition("@")
+    try:
+        day = date.fromisoformat(since) if since else date.today()  # noqa: DTZ011  the operator's own day
+        rate = Rate(currency=read_currency(currency), rate=number, since=day)
+        _positive(rate)
+    except ValueError as error:
+        fail(f"{text!r} is no rate{_why(error)}: write CURRENCY=RATE@DAY, as EUR=6.10@2026-11-01", WRONG_USAGE)
+    return rate
+
+
+def read_origins(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return origins as browsers write them."""
+    try:
+        return tuple(read_origin(text) for text in texts)
+    except ValueError as error:
+        fail(f"--origin: {error}", WRONG_USAGE)
+
+
+def _not_negative(price: int) -> int:
+    if price < 0:
+        raise ValueError("it is below 0")
+    return price
+
+
+def _positive(rate: Rate) -> None:
+    if not Decimal(rate.rate):
+        raise ValueError("it is 0")
+
+
+def _why(error: Exception) -> str:
+    """Return what our own rules say; a library's words would be about its insides."""
+    return f" ({error})" if type(error) is ValueError and "isoformat" not in str(error) else ""
