@@ -23,7 +23,7 @@ class Personal:
 
 PersonalStr = Annotated[str, Personal()]
 PersonalMap = Annotated[dict[str, Any], Personal()]
-Kind = Literal["email", "phone", "customer"]
+Kind = Literal["email", "phone", "customer", "session"]
 
 _EMAIL: Final = re.compile(r"^[^@\s*]+@[^@\s*]+\.[^@\s*.]+$")
 # Hard masks of VTEX's Conversation Tracker hide the address entirely (contracts/vtex NOTES 4.3): they identify nobody.

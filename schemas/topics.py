@@ -9,6 +9,7 @@ from schemas.kpis import Attribution, CampaignKpis
 from schemas.messages import Campaign, MessageReport, MessageRequest
 from schemas.partition import key_of
 from schemas.pixel import Identification, TrackingEvent
+from schemas.privacy import ErasureRequest, Suppression
 from schemas.profiles import ProfileState
 from schemas.stores import StoreConnection
 from schemas.vtex import Cursor, Customer, CustomerDeleted, CustomerRead, Hint, Order, OrderRead
@@ -120,10 +121,16 @@ EVENT_FATES: Final = _topic(
 DEAD_LETTERS: Final = _topic(
     "dead.letters", "store/letter", DeadLetter, ("compact,delete", 90 * DAY_MS), "everyone", "people",
     "What could not be processed, with its original bytes.", personal=True)  # fmt: skip
+PRIVACY_REQUESTS: Final = _topic(
+    "privacy.requests", "store/request/part", ErasureRequest, ("compact,delete", 30 * DAY_MS), "CLI", "privacy",
+    "Who has to be forgotten, by hashes and ids; removed when done.")  # fmt: skip
+PRIVACY_SUPPRESSIONS: Final = _topic(
+    "privacy.suppressions", "store/hash", Suppression, ("compact", None), "privacy", "suppressions, CLI",
+    "Hashes of forgotten people, so that nothing brings them back.")  # fmt: skip
 
 TOPICS: Final = (
     STORES, CAMPAIGNS, VTEX_HINTS, VTEX_CHANGES, VTEX_CURSORS, VTEX_CUSTOMERS, VTEX_ORDERS, PIXEL_EVENTS,
     PIXEL_IDENTITIES, TRACKING_EVENTS, MESSAGE_REQUESTS, MESSAGE_REPORTS, EFFECTS_OUTCOMES, PROFILES, ATTRIBUTIONS,
-    KPI_CAMPAIGNS, EVENT_FATES, DEAD_LETTERS,
+    KPI_CAMPAIGNS, EVENT_FATES, DEAD_LETTERS, PRIVACY_REQUESTS, PRIVACY_SUPPRESSIONS,
 )  # fmt: skip
 BY_NAME: Final = {topic.name: topic for topic in TOPICS}

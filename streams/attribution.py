@@ -16,6 +16,7 @@ from streams.engine.agent import Agent, Batch, Record, Shard
 from streams.journeys import learning
 from streams.journeys.facts import Facts
 from streams.journeys.judging import concerned_by, judge
+from streams.journeys.messages import without_recipient
 from streams.journeys.news import may_be_news
 from streams.journeys.reading import (
     UNREADABLE,
@@ -28,6 +29,7 @@ from streams.journeys.reading import (
 )
 from streams.journeys.tables import FACTS
 from streams.stores import Stores
+from streams.suppressions import SUPPRESSED, Suppressed
 
 
 class AttributionAgent(Agent):
@@ -38,7 +40,7 @@ class AttributionAgent(Agent):
         topics.VTEX_ORDERS, topics.VTEX_CUSTOMERS, topics.TRACKING_EVENTS, topics.MESSAGE_REPORTS,
         topics.MESSAGE_REQUESTS,
     )  # fmt: skip
-    tables = FACTS
+    tables = (*FACTS, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -67,6 +69,7 @@ class _Work:
         self._batch = batch
         self._shard = shard
         self._books = Books(shard, stores)
+        self._suppressed = Suppressed(shard)
         self._concerned: defaultdict[str, set[str]] = defaultdict(set)
 
     def events(self) -> None:
@@ -77,7 +80,9 @@ class _Work:
 
     def reports(self) -> None:
         """Join reports; one that was joined before is a duplicate."""
-        for record, (message, report) in readable(self._batch, read_report):
+        for record, (message, told) in readable(self._batch, read_report):
+            forgotten = self._suppressed.has(record.store, told.facts.get("recipient"))
+            report = without_recipient(told) if forgotten else told
             concerned = learning.learn_report(self._books.of(record.store), message, report)
             if concerned is None:
                 self._batch.duplicate(record, report.id)
@@ -92,7 +97,12 @@ class _Work:
                 row = read_row(record) if record.value else {}
             except UNREADABLE:
                 continue
-            self._concern(record, learning.learn_request(self._books.of(record.store), name_of(record), row))
+            facts = self._books.of(record.store)
+            if self._suppressed.concerns(record.store) and self._suppressed.has(
+                record.store, learning.recipient_of(facts, row)
+            ):
+                continue
+            self._concern(record, learning.learn_request(facts, name_of(record), row))
 
     def customers(self) -> None:
         """Join customers; a version that is not higher than a known one is a duplicate."""

@@ -19,6 +19,7 @@ from schemas.personal import normal_customer
 from schemas.vtex import CUSTOMER_CHANGED, CUSTOMER_DELETED, ORDER_CHANGED, CustomerDeleted, CustomerRead, OrderRead
 from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard, Table
 from streams.stores import KnownStore, Stores
+from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 from streams.vtex_rules.customer import place_of, told_by, told_by_order
 from streams.vtex_rules.customer_book import CustomerBook
 from streams.vtex_rules.customer_links import Links
@@ -39,7 +40,7 @@ class CustomersAgent(Agent):
 
     name = "customers"
     inputs = (topics.VTEX_CHANGES,)
-    tables = (CUSTOMERS, LINKS)
+    tables = (CUSTOMERS, LINKS, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -47,16 +48,34 @@ class CustomersAgent(Agent):
 
     def process(self, batch: Batch, shard: Shard) -> None:
         """Take in what was read of customers, and who bought."""
+        suppressed = Suppressed(shard)
         for record in batch:
             if record.value is None:
                 batch.filtered(record, "", "tombstone")
                 continue
             envelope = _decoded(record)
             if envelope["type"] == ORDER_CHANGED:
-                self._bought(record.store, envelope, shard)
+                self._bought(record.store, envelope, shard, suppressed)
                 batch.passed(record)
+            elif self._forgotten(record.store, envelope, suppressed):
+                batch.filtered(record, str(envelope["id"]), FORGOTTEN)
+                shard.send(topics.VTEX_CHANGES, record.key, None)
             elif not self._changed(record.store, envelope, shard):
                 batch.duplicate(record, str(envelope["id"]))
+
+    def _forgotten(self, store: str, envelope: dict[str, Any], suppressed: Suppressed) -> bool:
+        """Say whether a customer event is of somebody who was forgotten; whether it can be read is said elsewhere."""
+        if not suppressed.concerns(store):
+            return False
+        known, data = self._stores.of(store), envelope["data"]
+        better = [known.hash("customer", normal_customer(data.get(name))) for name in ("customer_id", "user_id")]
+        try:
+            told = told_by(CustomerRead.model_validate(data), known.connection.country, known.hash)
+        except ValidationError:
+            return suppressed.has(store, *better)
+        return suppressed.has(store, *better) or suppressed.person(
+            store, phone=told.get("phone_hash"), better=(told.get("email_hash"),)
+        )
 
     def _changed(self, store: str, envelope: dict[str, Any], shard: Shard) -> bool:
         """Take in a customer event and return whether it changed anything."""
@@ -82,7 +101,7 @@ class CustomersAgent(Agent):
         at = version_of(read.source_version, _seen(envelope), data)
         book.read(_id(read.customer_id), told, place_of(read), read.source_version, at)
 
-    def _bought(self, store: str, envelope: dict[str, Any], shard: Shard) -> None:
+    def _bought(self, store: str, envelope: dict[str, Any], shard: Shard, suppressed: Suppressed) -> None:
         """Learn of an order's buyer; whatever is wrong with the event is the orders agent's to say."""
         try:
             order = OrderRead.model_validate(envelope["data"])
@@ -96,7 +115,7 @@ class CustomersAgent(Agent):
             raise
         self._asked.discard(store)
         told = told_by_order(order.buyer, order.newsletter_opt_in, known.connection.country, known.hash)
-        if told:
+        if told and not suppressed.buyer(known, told):
             source = str(envelope["data"]["changed_at"])
             book = _book(store, shard)
             book.bought(told, source, version_of(source, _seen(envelope), envelope["data"]))

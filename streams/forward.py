@@ -32,6 +32,7 @@ from streams.forward_bodies import (
     user_parameters,
 )
 from streams.stores import Stores
+from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class ForwardAgent(Agent):
 
     name = "forward"
     inputs = (PIXEL_IDENTITIES, TRACKING_EVENTS)
-    tables = (SAID, WAITING, VISITORS, ORDERS, LOAD)
+    tables = (SAID, WAITING, VISITORS, ORDERS, LOAD, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -90,11 +91,19 @@ class ForwardAgent(Agent):
                 _Step(self._stores, shard).give_up_waiting(key, waiting)
 
 
+def taken_back(shard: Shard, store: str) -> None:
+    """Take note that one call of a store was taken out of the outbox: its outcome will not come."""
+    load = shard.table(LOAD)
+    row = load.get(store, {"waiting": 0, "closed": 0})
+    load[store] = {**row, "waiting": max(0, row["waiting"] - 1)}
+
+
 class _Step:
     """One step of a turn."""
 
     def __init__(self, stores: Stores, shard: Shard) -> None:
         self._stores = stores
+        self._suppressed = Suppressed(shard)
         self._shard = shard
         self._said = shard.table(SAID)
         self._waiting = shard.table(WAITING)
@@ -120,7 +129,8 @@ class _Step:
             row = Identification.model_validate_json(record.value).model_dump(mode="json", exclude_none=True)
         except ValidationError:
             return  # the profiles agent writes the dead letter
-        if not self._stores.of(store).connection.forward:
+        known = self._stores.of(store)
+        if not known.connection.forward or self._suppressed.told(known, row):
             return
         if row.get("session") and row.get("customer"):
             visitor = {"hash": row.get("customer_hash"), "id": row["customer"], "source": row.get("source")}
@@ -193,6 +203,8 @@ class _Step:
             self._stage(outcome.store, event, again, self._shard.now + pause)
 
     def _reason_to_leave_out(self, store: str, data: dict[str, Any]) -> str | None:
+        if self._suppressed.told(self._stores.of(store), data):
+            return FORGOTTEN
         if data.get("supplement"):
             return "told before"
         if data.get("action") in ORDER_ACTIONS:

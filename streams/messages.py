@@ -30,6 +30,7 @@ from schemas.topics import MESSAGE_REPORTS, MESSAGE_REQUESTS
 from streams.engine.agent import Agent, Batch, Effect, Poison, Record, Shard, Table
 from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_id, vendor_of
 from streams.stores import KnownStore, Stores
+from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
 SENT: Final = Table("messages.sent", ttl=timedelta(days=730), disk=True)
 UNSURE: Final = Table("messages.unsure", ttl=timedelta(days=2), disk=True)
@@ -55,19 +56,24 @@ class MessagesAgent(Agent):
 
     name = "messages"
     inputs = (MESSAGE_REQUESTS,)
-    tables = (SENT, UNSURE)
+    tables = (SENT, UNSURE, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
     def process(self, batch: Batch, shard: Shard) -> None:
         """Send what was not sent before."""
+        suppressed = Suppressed(shard)
         for record in batch:
             if record.value is None:  # forgotten; what was sent stays known by its id
                 continue
             known = self._stores.of(record.store)
             request = _read(record)
             key = f"{request.store}/{request.message}"
+            if suppressed.has(request.store, known.hash("phone", normal_phone(request.to, known.connection.country))):
+                batch.filtered(record, request.message, FORGOTTEN)
+                shard.send(MESSAGE_REQUESTS, record.key, None)
+                continue
             if key in shard.table(SENT):
                 batch.duplicate(record, request.message)
                 continue
@@ -132,8 +138,8 @@ class _Step:
         elif outcome.status == "uncertain":
             self._doubt(key, message, row, outcome)
         else:
-            self._end(key, row, "failed")
-            self._report(outcome.store, message, row, "failed", error=outcome.reason or "not sent")
+            self.end(key, row, "failed")
+            self.report(outcome.store, message, row, "failed", error=outcome.reason or "not sent")
 
     def looked(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         """Hear what the log says of a message that nobody knows of."""
@@ -156,23 +162,23 @@ class _Step:
         state = str(outcome.result.get("state"))
         status = _ENDS.get(state)
         if status is not None:
-            self._end(key, row, status)
+            self.end(key, row, status)
             error = "Hellotext reports failed" if status == "failed" else None
-            self._report(outcome.store, message, row, status, error=error)
+            self.report(outcome.store, message, row, status, error=error)
         elif row["tries"] < MOST_POLLS and outcome.code != 404:  # noqa: PLR2004  HTTP: nobody knows it any more
             self._poll(key, message, row, outcome.store)
 
     def _taken(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         state, store = outcome.result.get("state"), outcome.store
         if state == "failed":
-            self._end(key, row, "failed")
-            self._report(store, message, row, "failed", error=outcome.result.get("error") or "rejected")
+            self.end(key, row, "failed")
+            self.report(store, message, row, "failed", error=outcome.result.get("error") or "rejected")
             return
         self._settle(key)
         told = outcome.result.get("id")
         taken = {**row, "state": "accepted", "tries": 0, "vendor_id": told or row["vendor_id"]}
         self._sent[key] = taken
-        self._report(store, message, taken, "accepted")
+        self.report(store, message, taken, "accepted")
         if row["vendor"] == "hellotext" and told:
             self._poll(key, message, taken, store)
 
@@ -192,7 +198,8 @@ class _Step:
         self._sent[key] = row = {**row, "tries": row["tries"] + 1, "calls": row["calls"] + 1}
         self._ask(store, message, row, STATE, {"id": row["vendor_id"]}, pause=pause)
 
-    def _end(self, key: str, row: Row, state: str) -> None:
+    def end(self, key: str, row: Row, state: str) -> None:
+        """Note how a message ended."""
         self._sent[key] = {**row, "state": state}
         self._settle(key)
 
@@ -202,7 +209,7 @@ class _Step:
 
     def _unknown(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         """Leave a message uncertain for ever: it is not sent again, and people are told."""
-        self._end(key, row, "uncertain")
+        self.end(key, row, "uncertain")
         letter = f"messages/{message}"
         value = {
             "store": outcome.store, "letter": letter, "step": "messages",
@@ -226,9 +233,10 @@ class _Step:
             not_before=self._shard.now + pause,
         ))  # fmt: skip
 
-    def _report(
+    def report(
         self, store: str, message: str, row: Row, status: ReportStatus, *, error: str | None = None
     ) -> None:  # fmt: skip
+        """Send a report."""
         now = to_text(self._shard.now)
         data = {
             "store": store, "message": message, "campaign": row["campaign"], "channel": row["channel"],
@@ -242,6 +250,17 @@ class _Step:
             data={name: value for name, value in data.items() if value is not None},
         )  # fmt: skip
         self._shard.send(MESSAGE_REPORTS, MESSAGE_REPORTS.key(store, message), encode(envelope), CONTENT_TYPE)
+
+
+def called_off(shard: Shard, store: str, message: str) -> None:
+    """Report a message whose sending was taken back before it began: its recipient was forgotten."""
+    key = f"{store}/{message}"
+    row = shard.table(SENT).get(key)
+    if row is None:
+        return
+    step, row = _Step(shard), {**row, "recipient": None}
+    step.end(key, row, "failed")
+    step.report(store, message, row, "failed", error=FORGOTTEN)
 
 
 def _read(record: Record) -> MessageRequest:

@@ -16,7 +16,8 @@ from schemas.money import UnknownCurrencyError, exponent
 from schemas.vtex import ORDER_CHANGED, OrderRead
 from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
 from streams.stores import Stores
-from streams.vtex_rules.order import after_read, content_of, group_of, told_by
+from streams.suppressions import SUPPRESSED, Suppressed
+from streams.vtex_rules.order import BUYER, State, after_read, content_of, group_of, told_by
 from streams.vtex_rules.versions import version_of
 
 ORDERS: Final = Table("orders", ttl=timedelta(milliseconds=topics.VTEX_ORDERS.retention_ms or 0), disk=True)
@@ -32,25 +33,33 @@ class OrdersAgent(Agent):
 
     name = "orders"
     inputs = (topics.VTEX_CHANGES,)
-    tables = (ORDERS,)
+    tables = (ORDERS, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
     def process(self, batch: Batch, shard: Shard) -> None:
         """Take in parts of orders."""
+        suppressed = Suppressed(shard)
         for record in batch:
             envelope = _order_event(record)
             if envelope is None:
                 batch.passed(record)
-            elif not self._changed(record.store, envelope, shard):
+            elif not self._changed(record, envelope, shard, suppressed):
                 batch.duplicate(record, str(envelope["id"]))
 
-    def _changed(self, store: str, envelope: dict[str, Any], shard: Shard) -> bool:
-        """Take in an order event and return whether the order says something new."""
+    def _changed(self, record: Record, envelope: dict[str, Any], shard: Shard, suppressed: Suppressed) -> bool:
+        """Take in an order event and return whether the order says something new.
+
+        An order of somebody who was forgotten counts, without its buyer; the record that names them is removed.
+        """
+        store = record.store
         known, data = self._stores.of(store), envelope["data"]
         read = _read(data)
         told = told_by(read, known.connection.country, known.hash)
+        if suppressed.buyer(known, told):
+            told = {name: value for name, value in told.items() if name not in BUYER}
+            shard.send(topics.VTEX_CHANGES, record.key, None)
         seen = str(envelope.get("receivedtime") or envelope.get("time") or "")
         order = read.order_group.strip() or group_of(read.order_id)
         orders, key = shard.table(ORDERS), f"{store}/{order}"
@@ -64,9 +73,14 @@ class OrdersAgent(Agent):
         after = {**after, "version": after.get("version", 0) + news}
         orders[key] = after
         if news:
-            row = {"store": store, "order": order, **content, "version": after["version"]}
-            shard.send(topics.VTEX_ORDERS, topics.VTEX_ORDERS.key(store, order), encode(row))
+            publish(shard, store, order, after)
         return news
+
+
+def publish(shard: Shard, store: str, order: str, state: State) -> None:
+    """Send the row that an order's state makes."""
+    row = {"store": store, "order": order, **content_of(state), "version": state["version"]}
+    shard.send(topics.VTEX_ORDERS, topics.VTEX_ORDERS.key(store, order), encode(row))
 
 
 def _order_event(record: Record) -> dict[str, Any] | None:

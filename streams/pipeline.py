@@ -4,6 +4,7 @@
     pixel.events ─▶ tracking ─▶ tracking.events ──────────────────────┼─▶ attribution ─▶ attributions ─▶ kpis
     pixel.identities, vtex.customers ─▶ profiles ┆▶ Hellotext, Infobip  └─▶ forward ┆▶ Hellotext
     message.requests ─▶ messages ┆▶ Hellotext, Infobip ─▶ message.reports ─▶ attribution, kpis
+    privacy.requests ─▶ privacy ─▶ privacy.suppressions ─▶ suppressions: consulted by all that take anything in
 
 Agents that read one topic see its batches in this order, inside one transaction.
 """
@@ -27,8 +28,10 @@ from streams.forward import ForwardAgent
 from streams.kpis import KpisAgent
 from streams.messages import MessagesAgent
 from streams.orders import OrdersAgent
+from streams.privacy import ErasureAgent
 from streams.profiles import ProfilesAgent
 from streams.stores import Stores
+from streams.suppressions import SuppressionsAgent
 from streams.tracking import TrackingAgent
 
 CONNECT_S: Final = 5.0
@@ -38,8 +41,8 @@ ANSWER_S: Final = 30.0
 def agents(stores: Stores) -> list[Agent]:
     """Return every agent, in the order in which they see a topic that several of them read."""
     return [
-        CustomersAgent(stores), OrdersAgent(stores), TrackingAgent(stores), ProfilesAgent(stores),
-        AttributionAgent(stores), KpisAgent(stores), ForwardAgent(stores), MessagesAgent(stores),
+        SuppressionsAgent(), ErasureAgent(stores), CustomersAgent(stores), OrdersAgent(stores), TrackingAgent(stores),
+        ProfilesAgent(stores), AttributionAgent(stores), KpisAgent(stores), ForwardAgent(stores), MessagesAgent(stores),
     ]  # fmt: skip
 
 

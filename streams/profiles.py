@@ -28,9 +28,11 @@ from streams.profile_rules.sharing import SHARING
 from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, ROSTER, STORES, StoreBook, StoreState
 from streams.profile_rules.syncing import Syncing, access_mark
 from streams.stores import KnownStore, Stores
+from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 from streams.vtex_rules.versions import ticks
 
 BUCKETS_A_TICK: Final = 5
+_TOLD: Final = {"session", "customer_hash", "email_hash", "phone_hash"}
 Row = TypeVar("Row", Customer, Identification)
 
 
@@ -43,7 +45,7 @@ class ProfilesAgent(Agent):
 
     name = "profiles"
     inputs = (VTEX_CUSTOMERS, PIXEL_IDENTITIES)
-    tables = (CUSTOMERS, SHARING, STORES, ROSTER, SESSIONS, WAITING, PEOPLE)
+    tables = (CUSTOMERS, SHARING, STORES, ROSTER, SESSIONS, WAITING, PEOPLE, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -89,6 +91,7 @@ class _Step:
     def __init__(self, known: Stores, shard: Shard) -> None:
         self._known = known
         self._shard = shard
+        self._suppressed = Suppressed(shard)
         self.book = Book(shard)
         self.stores = StoreBook(shard)
         self.sessions = Sessions(shard, self.book)
@@ -120,7 +123,10 @@ class _Step:
                 self.sessions.forget(record.store, _rest(record))
                 continue
             said = _read(Identification, record)
-            if not self.sessions.told(known, said):
+            if self._suppressed.told(known, said.model_dump(include=_TOLD)):
+                batch.filtered(record, said.event_id, FORGOTTEN)
+                self._shard.send(PIXEL_IDENTITIES, record.key, None)
+            elif not self.sessions.told(known, said):
                 batch.duplicate(record, said.event_id)
 
     def outcome(self, outcome: EffectOutcome) -> None:

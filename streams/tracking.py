@@ -11,6 +11,7 @@ from schemas.events import CONTENT_TYPE
 from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
 from streams.journeys.news import QUIET, is_news
 from streams.stores import KnownStore, Stores
+from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 from streams.tracking_rules.amounts import value_event
 from streams.tracking_rules.content import digest, digest_of
 from streams.tracking_rules.device import classify
@@ -32,7 +33,7 @@ class TrackingAgent(Agent):
 
     name = "tracking"
     inputs = (topics.PIXEL_EVENTS,)
-    tables = (*TABLES, LANDINGS)
+    tables = (*TABLES, LANDINGS, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
@@ -55,6 +56,7 @@ class _Work:
         self._send = shard.send
         self._seen = Seen(shard)
         self._landings = shard.table(LANDINGS)
+        self._suppressed = Suppressed(shard)
         self._stores = stores
         self._met: dict[bytes, tuple[str, KnownStore]] = {}
 
@@ -67,7 +69,9 @@ class _Work:
         """
         name, store = self._store_of(record.key)
         event = read(record, name)
-        reason = reason_to_leave_out(event.data, store.connection.privacy)
+        reason: str | None = reason_to_leave_out(event.data, store.connection.privacy)
+        if reason is None and self._suppressed.told(store, event.data):
+            reason = FORGOTTEN
         if reason is not None:
             self._batch.filtered(record, event.id, reason)
             return

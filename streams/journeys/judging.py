@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 
 from schemas.clock import local_day, to_text
-from streams.journeys import orders
+from streams.journeys import orders, settling
 from streams.journeys.evidence import Evidence, gather
 from streams.journeys.facts import Facts
 from streams.journeys.learning import index_order
@@ -52,13 +52,7 @@ def _is_stand_in(facts: Facts, order: str, row: Mapping[str, Any]) -> bool:
 
 
 def _document(facts: Facts, order: str, known: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
-    chain = _chain(facts, order, known)
-    if chain:
-        first, its = chain[-1]
-        found = _explain(facts, its, gather(facts, first, facts.row(facts.orders, first), its))
-        found = found._replace(rule=f"replacement:{found.rule}")
-    else:
-        found = _explain(facts, known, evidence)
+    found = explanation_of(facts, order, known, evidence)
     amounts = orders.amounts(known, _replaced(facts, known)[1])
     ordered, zone, winner = known["at"], facts.timezone, found.winner
     return {
@@ -75,6 +69,20 @@ def _document(facts: Facts, order: str, known: Mapping[str, Any], evidence: Evid
         **amounts._asdict(),
         "time_to_conversion": orders.time_to_conversion(winner, ordered, zone) if winner else None,
     }
+
+
+def explanation_of(facts: Facts, order: str, known: Mapping[str, Any], evidence: Evidence) -> Explanation:
+    """Return what explains an order: as it was settled, else by its evidence, else by that of whom it replaces."""
+    settled = settling.settled(facts.row(facts.orders, order))
+    if settled is not None:
+        return settled
+    chain = _chain(facts, order, known)
+    if not chain:
+        return _explain(facts, known, evidence)
+    first, its = chain[-1]
+    row = facts.row(facts.orders, first)
+    found = settling.settled(row) or _explain(facts, its, gather(facts, first, row, its))
+    return found._replace(rule=f"replacement:{found.rule}")
 
 
 def _explain(facts: Facts, known: Mapping[str, Any], evidence: Evidence) -> Explanation:

@@ -148,11 +148,14 @@ def learn_report(facts: Facts, message: str, report: Report) -> set[str] | None:
 
 def learn_request(facts: Facts, message: str, request: Mapping[str, Any]) -> set[str]:
     """Join what a request tells of a message: campaign, recipient and channel."""
-    before = facts.row(facts.messages, message)
-    phone = normal_phone(request.get("to"), facts.known.connection.country)
-    recipient = facts.known.hash("phone", phone)
+    before, recipient = facts.row(facts.messages, message), recipient_of(facts, request)
     after = messages.join_request(before, request.get("campaign"), recipient, request.get("channel"))
     return set() if after == before else _change_message(facts, message, before, after)
+
+
+def recipient_of(facts: Facts, request: Mapping[str, Any]) -> str | None:
+    """Return the hash of a request's recipient."""
+    return facts.known.hash("phone", normal_phone(request.get("to"), facts.known.connection.country))
 
 
 def _change_message(facts: Facts, message: str, before: messages.Row | None, after: messages.Row) -> set[str]:

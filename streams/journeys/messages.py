@@ -39,6 +39,11 @@ def read_report(id: str, data: Mapping[str, Any]) -> Report:  # noqa: A002  Clou
     return Report(id, status, to_ms(data["at"]), data)
 
 
+def without_recipient(report: Report) -> Report:
+    """Return a report that does not tell who got the message."""
+    return report._replace(facts={name: value for name, value in report.facts.items() if name != "recipient"})
+
+
 def is_known(row: Row | None, report: Report) -> bool:
     """Say whether the report was joined before."""
     return row is not None and digest(report.id) in row.get("n" if report.status == "clicked" else "i", ())

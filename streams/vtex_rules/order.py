@@ -23,6 +23,8 @@ State = dict[str, Any]
 Part = dict[str, Any]
 Hasher = Callable[[Kind, str | None], str | None]
 
+BUYER: Final = frozenset({"user_profile_id", "email_hash", "phone_hash"})
+"""What a part tells of who bought."""
 UNKNOWN_STATUS: Final = "unknown"
 """Of a part whose status VTEX has never told (contracts/vtex NOTES 4.2: it can be null)."""
 _CANCELLED: Final = frozenset({"cancel", "canceled", "cancelled"})
