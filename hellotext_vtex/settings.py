@@ -6,7 +6,7 @@ A wrong value ends the command with one line that names the variable and what it
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,16 +16,19 @@ from connectors.kafka.connection import KafkaConnection, KafkaSecurity, SaslMech
 from connectors.kafka.resolve import BrokerWish
 from connectors.pixel.settings import CollectorSettings
 from connectors.vtex.settings import PollerSettings
+from streams.call_rates import RATES
 from streams.engine.settings import EffectSettings, EngineSettings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_RATES = {"infobip": 500.0}
-"""Persons are gathered into requests of up to a thousand, which the handler paces itself (contracts/infobip 2)."""
 _INSTANCE = r"^[A-Za-z0-9._-]{1,100}$"
 
 
 class SettingsError(Exception):
     """A setting cannot be used; the message names it and says what it takes."""
+
+
+def _rate(destination: str, what: str) -> Any:
+    return Field(default=RATES[destination], gt=0, le=10_000, description=f"A second, of one store: {what}.")
 
 
 class Settings(BaseSettings):
@@ -74,7 +77,11 @@ class Settings(BaseSettings):
     )
     worker_wait_ms: int = Field(default=20, ge=1, le=10_000, description="Pause between batches of a topic.")
     worker_standby: int = Field(default=0, ge=0, le=5, description="Workers that keep a copy of each table.")
-    effects_rate: float = Field(default=20.0, gt=0, description="Calls a second to one destination of one store.")
+    rate_hellotext: float = _rate("hellotext", "profiles and sessions")
+    rate_hellotext_events: float = _rate("hellotext-events", "events passed on")
+    rate_hellotext_messages: float = _rate("hellotext-messages", "messages")
+    rate_infobip: float = _rate("infobip", "persons, sent up to 1,000 a request and 5 requests a second")
+    rate_infobip_messages: float = _rate("infobip-messages", "messages")
 
     poller_instance: str | None = Field(
         default=None, pattern=_INSTANCE, description="Unique and stable; by default the first free one of this machine."
@@ -141,8 +148,12 @@ class Settings(BaseSettings):
         return EngineSettings(
             instance=instance, wait_ms=self.worker_wait_ms, standby_replicas=self.worker_standby,
             state_folder=self.state_folder / "tables" / instance, web_host=self.worker_web_host,
-            web_port=self.worker_web_port, effects=EffectSettings(rate=self.effects_rate, rates=_RATES),
+            web_port=self.worker_web_port, effects=EffectSettings(rates=self.rates()),
         )  # fmt: skip
+
+    def rates(self) -> dict[str, float]:
+        """Return calls a second to one destination of one store, by destination."""
+        return {name: float(getattr(self, f"rate_{name.replace('-', '_')}")) for name in RATES}
 
     @classmethod
     def names(cls) -> list[str]:

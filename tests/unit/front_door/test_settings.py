@@ -1,10 +1,12 @@
 """Settings: typed, with defaults that run, and a clear word about what is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from hellotext_vtex.settings import Settings, SettingsError, read_settings
+from streams.call_rates import RATES
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +91,17 @@ def test_a_console_that_a_network_can_reach_needs_a_password(monkeypatch):
 
     monkeypatch.setenv("CONSOLE_PASSWORD", "a long one")
     assert read_settings().console().password.get_secret_value() == "a long one"
+
+
+def test_every_destination_that_is_called_has_a_rate(monkeypatch):
+    """Settable, and none falls back to a rate for all."""
+    named = set()
+    for file in (Path(__file__).parents[3] / "streams").rglob("*.py"):
+        named |= set(re.findall(r"\"((?:hellotext|infobip)(?:-events|-messages)?)\"", file.read_text("utf-8")))
+    monkeypatch.setenv("RATE_HELLOTEXT_EVENTS", "7")
+
+    effects = read_settings().worker("worker-0").effects
+
+    assert set(effects.rates) >= named
+    assert effects.rates["hellotext-events"] == 7
+    assert effects.rates["hellotext"] == RATES["hellotext"]

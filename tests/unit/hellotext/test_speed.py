@@ -7,7 +7,7 @@ from httpcore import _synchronization
 
 
 async def test_the_http_client_finds_sniffio():
-    """It imports it with every lock; an import that fails is repeated each time. Should that end: drop the dependency."""
+    """It imports it with every lock; one that fails is repeated each time. Should that end: drop it."""
     assert "import sniffio" in inspect.getsource(_synchronization.current_async_library)
 
     _synchronization.AsyncLock().setup()
