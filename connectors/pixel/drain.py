@@ -57,10 +57,10 @@ class Drainer:
         records = list(unpack(raw))
         # Sorted by lane, each in its own order: a batch goes to one partition.
         records.sort(key=_lane)
-        for _, lane in groupby(records, key=_lane):
-            waiting = list(lane)
+        for (_, _, partition), lane in groupby(records, key=_lane):
+            waiting = [placed.record for placed in lane]
             for start in range(0, len(waiting), _AT_ONCE):
-                if not await self._outlet.send(waiting[start : start + _AT_ONCE], _PATIENCE):
+                if not await self._outlet.send(waiting[start : start + _AT_ONCE], partition, _PATIENCE):
                     return False
                 await asyncio.sleep(0)
         self._spool.remove(segment)

@@ -3,7 +3,6 @@
 import math
 import time
 from base64 import b64encode
-from collections.abc import Iterable
 from typing import Any, Final
 
 import orjson
@@ -14,7 +13,7 @@ from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
 from connectors.pixel.records import Record, Sealed, Sender, seal
 from connectors.pixel.request import MalformedError, Refused, Request, decode
-from connectors.pixel.spool import Placed, SpoolFullError
+from connectors.pixel.spool import SpoolFullError
 from connectors.pixel.wire import Told
 from schemas import topics
 from schemas.clock import to_text
@@ -120,24 +119,23 @@ class Intake:
         except orjson.JSONEncodeError as error:
             raise Refused(refusal(422, "invalid", "The body is nested too deeply.")) from error
 
-    async def keep(self, admitted: Admitted, sealed: Iterable[Sealed]) -> None:
+    async def keep(self, admitted: Admitted, sealed: list[Sealed]) -> None:
         """Return once everything is durable: identifications first, then the events (records.seal)."""
-        everything = list(sealed)
-        identities = [one.identity for one in everything if one.identity is not None]
+        identities = [one.identity for one in sealed if one.identity is not None]
         if identities:
             await self.store(admitted, identities)
-        await self.store(admitted, [one.event for one in everything])
+        await self.store(admitted, [one.event for one in sealed])
 
-    async def store(self, admitted: Admitted, records: Iterable[Record]) -> None:
-        """Return once records are durable.
+    async def store(self, admitted: Admitted, records: list[Record]) -> None:
+        """Return once records, all of one topic, are durable.
 
         Raises:
             Refused: 503 when neither Kafka nor the spool takes them.
         """
-        groups = {self._outlet.put(Placed(record, admitted.partition)) for record in records}
+        if not records:
+            return
         try:
-            for done in groups:
-                await done
+            await self._outlet.put(records, admitted.partition)
         except SpoolFullError:
             raise Refused(
                 busy("Kafka is away and the spool is full: nothing was kept, send it again later.", 10)

@@ -21,6 +21,8 @@ from aiokafka.errors import KafkaError
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.pixel.metrics import Metrics
+from connectors.pixel.records import Record
+from connectors.pixel.seldom import Seldom
 from connectors.pixel.spool import Placed, Spool, SpoolFullError
 from schemas.events import CONTENT_TYPE
 
@@ -36,7 +38,7 @@ class _Group:
     __slots__ = ("done", "records")
 
     def __init__(self, done: asyncio.Future[None]) -> None:
-        self.records: list[Placed] = []
+        self.records: list[Record] = []
         self.done = done
 
     def succeed(self) -> None:
@@ -53,9 +55,10 @@ class _Group:
 class _Lane:
     """One partition of one topic: the group being filled, and whether one is on its way."""
 
-    __slots__ = ("flying", "open")
+    __slots__ = ("flying", "open", "partition")
 
-    def __init__(self) -> None:
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
         self.open: _Group | None = None
         self.flying = False
 
@@ -91,16 +94,20 @@ class Outlet:
                 await self._keeper
         await self._drop_producer()
 
-    def put(self, placed: Placed) -> asyncio.Future[None]:
-        """Return a future that is done when the record is durable.
+    def put(self, records: list[Record], partition: int) -> asyncio.Future[None]:
+        """Return a future that is done when the records are durable.
 
-        The future fails with `SpoolFullError` when neither Kafka nor the spool takes it. It is shared by a group:
+        The future fails with `SpoolFullError` when neither Kafka nor the spool takes them. It is shared by a group:
         never cancel it.
+
+        Args:
+            records: at least one, all of one topic.
+            partition: of that topic.
         """
-        lane_key = (placed.record.topic, placed.partition)
+        lane_key = (records[0].topic, partition)
         lane = self._lanes.get(lane_key)
         if lane is None:
-            lane = self._lanes[lane_key] = _Lane()
+            lane = self._lanes[lane_key] = _Lane(partition)
         group = lane.open
         if group is None:
             loop = asyncio.get_running_loop()
@@ -108,7 +115,7 @@ class Outlet:
             if not lane.flying:
                 lane.flying = True
                 loop.call_soon(self._launch, lane)
-        group.records.append(placed)
+        group.records += records
         return group.done
 
     def _launch(self, lane: _Lane) -> None:
@@ -121,8 +128,8 @@ class Outlet:
         while (group := lane.open) is not None:
             lane.open = None
             try:
-                if self.away or not await self.send(group.records):
-                    await self._spool.append(group.records)
+                if self.away or not await self.send(group.records, lane.partition):
+                    await self._spool.append([Placed(record, lane.partition) for record in group.records])
                     self._metrics.spooled.inc(len(group.records))
             except Exception as error:
                 # Whatever it is: who waits must hear of it, and the lane must go on.
@@ -133,8 +140,11 @@ class Outlet:
                 group.succeed()
         lane.flying = False
 
-    async def send(self, records: list[Placed], patience: float | None = None) -> bool:
-        """Send records and return whether Kafka acknowledged all of them in time; tells whether Kafka is away."""
+    async def send(self, records: list[Record], partition: int, patience: float | None = None) -> bool:
+        """Send records of one topic and return whether Kafka acknowledged all of them in time.
+
+        Notes whether Kafka is away.
+        """
         producer = self._producer
         if producer is None:
             self._mark_away("not connected")
@@ -142,7 +152,7 @@ class Outlet:
         self._metrics.group_size.observe(len(records))
         try:
             async with asyncio.timeout(patience or self._ack_timeout):
-                await _produce(producer, self._connection, records)
+                await _produce(producer, self._connection.topic(records[0].topic), partition, records)
         except TimeoutError:
             self._mark_away("no acknowledgement in time")
             return False
@@ -196,6 +206,7 @@ class Outlet:
             log.warning("kafka does not acknowledge: accepted events go to the spool", why=why)
 
     async def _keep_connected(self) -> None:
+        unreachable = Seldom()
         while True:
             producer = AIOKafkaProducer(
                 acks="all",
@@ -210,12 +221,20 @@ class Outlet:
                 await producer.start()
             except (KafkaError, OSError) as error:
                 await producer.stop()
-                log.warning("kafka is not reachable, trying again", error=type(error).__name__)
+                if unreachable.due():
+                    log.warning(
+                        "kafka cannot be reached, trying again: accepted events wait in the spool; start the broker, or"
+                        " set KAFKA_BOOTSTRAP_SERVERS to where it is",
+                        bootstrap_servers=self._connection.bootstrap_servers,
+                        error=type(error).__name__,
+                    )
                 await asyncio.sleep(_RETRY)
                 continue
             except asyncio.CancelledError:
                 await producer.stop()
                 raise
+            if unreachable.over():
+                log.info("kafka is reached", bootstrap_servers=self._connection.bootstrap_servers)
             self._producer = producer
             self._connected.set()
             self.back()
@@ -238,19 +257,17 @@ class Outlet:
                 await producer.client.close()
 
 
-async def _produce(producer: AIOKafkaProducer, connection: KafkaConnection, records: list[Placed]) -> None:
+async def _produce(producer: AIOKafkaProducer, topic: str, partition: int, records: list[Record]) -> None:
     """Produce the records of one partition, in as few batches as they fit in."""
-    record, partition = records[0]
-    topic = connection.topic(record.topic)
     waiting: list[Any] = []
     batch = producer.create_batch()
-    for placed in records:
-        value = placed.record
-        headers = _EVENT_HEADERS if value.event else _NO_HEADERS
-        if batch.append(timestamp=None, key=value.key, value=value.value, headers=headers) is None:
+    now = time.time_ns() // 1_000_000
+    for record in records:
+        headers = _EVENT_HEADERS if record.event else _NO_HEADERS
+        if batch.append(timestamp=now, key=record.key, value=record.value, headers=headers) is None:
             waiting.append(await producer.send_batch(batch, topic, partition=partition))
             batch = producer.create_batch()
-            batch.append(timestamp=None, key=value.key, value=value.value, headers=headers)
+            batch.append(timestamp=now, key=record.key, value=record.value, headers=headers)
     waiting.append(await producer.send_batch(batch, topic, partition=partition))
     for done in waiting:
         await done

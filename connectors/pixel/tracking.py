@@ -136,7 +136,7 @@ class Tracking:
         except WireError as error:
             await self._intake.bury(admitted, "invalid", str(error), raw)
             raise
-        await self._intake.keep(admitted, (sealed,))
+        await self._intake.keep(admitted, [sealed])
         self._intake.count(kind)
         return RECEIVED
 
