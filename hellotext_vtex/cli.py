@@ -6,6 +6,7 @@ from hellotext_vtex.commands import (
     campaigns,
     checks,
     connect,
+    forget,
     kpis,
     letters,
     messages,
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local may hold a secret or a personal value
     rich_markup_mode="markdown",
 )
-for group in (together, processes, connect, stores, campaigns, messages, kpis, topics, letters, checks):
+for group in (together, processes, connect, stores, campaigns, messages, kpis, topics, letters, forget, checks):
     group.register(app)
 
 

@@ -227,6 +227,15 @@ class Spool:
         os.close(self._lock)
 
 
+def lock_of(folder: Path) -> int:
+    """Take the lock of a process's folder; return the file that holds it.
+
+    Raises:
+        OSError: its process lives.
+    """
+    return _lock(folder / _LOCK)
+
+
 def _lock(path: Path) -> int:
     file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     try:

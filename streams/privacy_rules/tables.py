@@ -27,6 +27,10 @@ def _remove(name: str, row: Row, person: Person) -> Row:  # noqa: ARG001  all ru
     return None
 
 
+def _known(name: str, row: Row, person: Person) -> Row:
+    return None if name in person.customers else row
+
+
 def _links(name: str, row: Row, person: Person) -> Row:  # noqa: ARG001  as above
     return [entry for entry in row if entry[1] not in person.users] or None
 
@@ -144,7 +148,7 @@ def renamed_visitor(name: str, person: Person) -> str:
 
 
 RULES: Final[dict[str, Rule]] = {
-    customers.CUSTOMERS.name: _remove,
+    customers.CUSTOMERS.name: _known,
     customers.LINKS.name: _links,
     orders.ORDERS.name: _order,
     told.SESSIONS.name: _remove,

@@ -1,0 +1,182 @@
+"""Who somebody is: from an identifier to customers, from customers to hashes, from hashes to sessions and orders.
+
+    e-mail, phone, id, session ─▶ vtex.customers, pixel.identities, vtex.orders, what sessions told ─▶ these again
+
+until nothing new is found. An e-mail or an id is one person's. A phone may be a family's: it leads to others only when
+it was asked for, or to those of whom nothing better is known; one that somebody else holds too is not this person's.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from connectors.privacy.reading import Shard, scan
+from connectors.privacy.traces import STRONG, Traces
+from schemas import topics
+from schemas.privacy import SuppressedKind
+
+MOST_ROUNDS: Final = 6
+"""A chain longer than this is no person's: the list is shown before anything is erased."""
+Told = Mapping[str, SuppressedKind]
+Learn = Callable[["_Finder", str, dict[str, Any]], None]
+
+
+async def find(shard: Shard, traces: Traces) -> None:
+    """Complete what is known of a person.
+
+    Args:
+        shard: of the store.
+        traces: what was asked for; grows.
+
+    Raises:
+        BrokerUnreachable: no broker answered, or the read does not get on.
+    """
+    await _recall(shard, traces)
+    foreign: set[str] = set()
+    for _ in range(MOST_ROUNDS):
+        before = traces.size()
+        finder = _Finder(traces, foreign)
+        for source, learn in _SOURCES.items():
+            if source in shard.topics or source.removeprefix("streams.").removesuffix("-changelog") in shard.tables:
+                await finder.read(shard, source, learn)
+        finder.conclude()
+        if traces.size() == before:
+            return
+
+
+async def _recall(shard: Shard, traces: Traces) -> None:
+    """Take in the other hashes of who was forgotten before: they are on the list under one name."""
+    rows = {}
+    found = await scan(shard, topics.PRIVACY_SUPPRESSIONS.name, lambda *_: True, compacted=True)
+    for record in found.latest.values():
+        row = orjson.loads(record.value)
+        rows[row["hash"]] = row
+    people = {rows[value]["request"] for value in traces.hashes if value in rows}
+    traces.request = min(people, default=None)
+    traces.hashes |= {value: row["kind"] for value, row in rows.items() if row["request"] in people}
+
+
+class _Finder:
+    """One round through the sources.
+
+    Args:
+        traces: what is known so far.
+        foreign: hashes that somebody else holds too; grows from round to round.
+    """
+
+    def __init__(self, traces: Traces, foreign: set[str]) -> None:
+        self.traces = traces
+        self.foreign = foreign
+        self.weak: list[tuple[list[str], Callable[[], None]]] = []
+        """What only a phone tells: taken in unless the phone turns out to be somebody else's too."""
+        self.told_in: dict[str, set[tuple[str, str]]] = {}
+        """Session to (hash, kind) told in it, of sessions that told something of the person."""
+
+    async def read(self, shard: Shard, source: str, learn: Learn) -> None:
+        """Learn from what stands in a topic or changelog."""
+        holds = self.traces.searcher()
+        found = await scan(shard, source, lambda key, value: holds(key) or holds(value), compacted=True)
+        for key, record in found.latest.items():
+            try:
+                learn(self, key.partition(b"/")[2].decode(), orjson.loads(record.value))
+            except (ValueError, TypeError, AttributeError, KeyError):
+                continue  # a row that is none identifies nobody
+
+    def take(self, told: Told, take: Callable[[], None], *, surely: bool = False) -> None:
+        """Take something in when it is the person's; note a phone that is somebody else's too."""
+        traces = self.traces
+        if surely or traces.strong(told):
+            take()
+        elif phones := traces.weak(told):
+            self.weak.append((phones, take))
+
+    def conclude(self) -> None:
+        """Let go of what is shared with others, and tell the sessions that are the person's alone."""
+        traces = self.traces
+        traces.let_go(self.foreign)
+        for phones, take in self.weak:
+            if any(value in traces.hashes for value in phones):
+                take()
+        for session, told in self.told_in.items():
+            best = {value for value, kind in told if kind in STRONG} or {value for value, _ in told}
+            if best <= traces.hashes.keys():
+                traces.add_session(session)
+
+
+def _customer(finder: _Finder, name: str, row: dict[str, Any]) -> None:
+    traces, user = finder.traces, row.get("user_id")
+    told = traces.told_by(row) | traces.told_by_values(email=None, phones=(), ids=(name, user))
+    contacts = traces.told_by(row)
+
+    def take() -> None:
+        traces.customers.add(name)
+        traces.users |= {user} if user else set()
+        traces.hashes |= {value: kind for value, kind in told.items() if value not in finder.foreign}
+        traces.values |= {row[field] for field in ("email", "phone") if row.get(field)}
+
+    surely = name in traces.customers or row.get("replaced_by") in traces.customers
+    if surely or traces.strong(told):
+        take()
+    elif "email" not in contacts.values():  # whom orders know by a phone alone: their id says no more
+        finder.take(contacts, take)
+    elif not row.get("deleted"):
+        finder.foreign |= {value for value in contacts if value in traces.hashes}
+
+
+def _identity(finder: _Finder, _: str, row: dict[str, Any]) -> None:
+    traces, session = finder.traces, row.get("session")
+    told = traces.told_by(row)
+
+    def take() -> None:
+        traces.hashes |= {value: kind for value, kind in told.items() if value not in finder.foreign}
+        if session:
+            finder.told_in.setdefault(session, set()).update(told.items())
+
+    finder.take(told, take, surely=session in traces.sessions)
+
+
+def _session(finder: _Finder, name: str, row: dict[str, Any]) -> None:
+    """Learn from what a session told (journey-sessions: `t`, hash to kind and day)."""
+    traces = finder.traces
+    kinds: dict[str, SuppressedKind] = {"e": "email", "p": "phone", "c": "customer"}
+    told = {value: kinds[kind] for value, (kind, _) in row.get("t", {}).items()}
+    asked = traces.hash("session", name) in traces.asked
+    if asked:
+        traces.hashes |= told
+    finder.take(told, lambda: finder.told_in.setdefault(name, set()).update(told.items()), surely=asked)
+
+
+def _linked(finder: _Finder, name: str, row: dict[str, Any]) -> None:
+    """Learn from what a session told last (profiles.sessions: `hashes`, kind to hash)."""
+    told: Told = {value: kind for kind, value in row["hashes"].items()}
+    finder.take(told, lambda: finder.told_in.setdefault(name, set()).update(told.items()))
+
+
+def _order(finder: _Finder, name: str, row: dict[str, Any]) -> None:
+    traces, user = finder.traces, row.get("user_profile_id")
+    told = traces.told_by(row) | traces.told_by_values(email=None, phones=(), ids=(user,))
+
+    def take() -> None:
+        traces.orders.add(name)
+        traces.users |= {user} if user else set()
+        traces.hashes |= {value: kind for value, kind in told.items() if value not in finder.foreign}
+
+    finder.take(told, take)
+
+
+def _explained(finder: _Finder, name: str, row: dict[str, Any]) -> None:
+    """Learn of an order whose explanation names one of the sessions."""
+    touches = [row.get("winner") or {}, *(row.get("losers") or ())]
+    if any(touch.get("session") in finder.traces.sessions for touch in touches if touch.get("session")):
+        finder.traces.orders.add(name)
+
+
+_SOURCES: Final[dict[str, Learn]] = {
+    topics.VTEX_CUSTOMERS.name: _customer,
+    topics.PIXEL_IDENTITIES.name: _identity,
+    Shard.changelog("journey-sessions"): _session,
+    Shard.changelog("profiles.sessions"): _linked,
+    topics.VTEX_ORDERS.name: _order,
+    topics.ATTRIBUTIONS.name: _explained,
+}

@@ -1,0 +1,216 @@
+"""Forgetting, with all agents in memory and the command's own search: what goes, what stays, what cannot return."""
+
+import orjson
+
+from schemas import topics
+from schemas.vtex import CUSTOMER_DELETED
+from streams.engine.outbox import OUTBOX
+from streams.pipeline import agents
+from streams.privacy_rules.tables import RULES, UNTOUCHED
+from tests.stores import stores_of
+from tests.unit.privacy.conftest import ANA, C, S, U
+
+
+def test_every_table_has_a_rule():
+    """A new table of any agent has to say what becomes of a person in it."""
+    tables = {table.name for agent in agents(stores_of()) for table in agent.tables} | {OUTBOX.name}
+
+    assert RULES.keys().isdisjoint(UNTOUCHED)
+    assert tables == RULES.keys() | UNTOUCHED.keys()
+
+
+async def test_nothing_of_the_person_is_left(lived):
+    """Neither in tables nor in compacted topics nor at the destinations; what else holds a hash says until when."""
+    assert lived.both.hellotext.profiles
+    assert lived.both.infobip.persons
+    before = lived.cells()
+
+    traces, remains = await lived.forget(emails=ANA["email"])
+
+    assert (traces.customers, traces.users, traces.sessions, traces.orders) == ({C}, {U}, {S}, {"1415"})
+    assert remains.erased, remains.places
+    assert {one.place for one in remains.places if one.standing} <= {
+        "pixel.events", "tracking.events", "message.reports", "effects.outcomes", "event.fates"
+    }  # fmt: skip
+    assert all(one.until for one in remains.places if one.standing)
+    assert not remains.complete  # compaction has not been
+    assert (lived.both.hellotext.profiles, lived.both.infobip.persons) == ({}, {})
+    assert lived.cells() == before
+    assert lived.latest(topics.PRIVACY_REQUESTS) == {}
+
+
+async def test_the_order_stays_without_its_buyer_and_explained(lived):
+    """Its money is explained as before, by a touch that names no message and no session."""
+    key = topics.ATTRIBUTIONS.key("acme", "1415")
+    before = lived.latest(topics.ATTRIBUTIONS)[key]
+    assert before["explanation"] == "campaign"
+
+    await lived.forget(customers=C)
+
+    order = lived.latest(topics.VTEX_ORDERS)[topics.VTEX_ORDERS.key("acme", "1415")]
+    after = lived.latest(topics.ATTRIBUTIONS)[key]
+    assert not {"email_hash", "phone_hash", "user_profile_id"} & order.keys()
+    assert (after["campaign"], after["amount"], after["rule"]) == (before["campaign"], 10_000, before["rule"])
+    assert (after["winner"]["session"], after["winner"]["message"]) == (None, None)
+
+
+async def test_a_refund_after_it_still_corrects_the_figures(lived):
+    """The order is read again with its buyer: the money changes, nothing else comes back."""
+    await lived.forget(emails=ANA["email"])
+    lived.shard.now += 60_000
+    lived.order(status="canceled", email=ANA["email"], phone=ANA["phone"])
+    await lived.settle()
+
+    total = lived.cells()[topics.KPI_CAMPAIGNS.key("acme", "offer", "total", "all", "BRL")]
+    _, remains = await lived.look(emails=ANA["email"])
+    assert (total["conversions"], total["net"]) == (0, 0)
+    assert total["visitors"] == 1
+    assert remains.erased, remains.places
+
+
+async def test_nothing_brings_them_back(lived):
+    """A re-read of VTEX, the same under another document, a deletion, pages, identities, messages: all are left out."""
+    before = lived.cells()
+    await lived.forget(emails=ANA["email"])
+    fates = lived.shard.fates()
+    calls = len(lived.both.hellotext.requests)
+
+    lived.customer(day=2, email=ANA["email"], home_phone=ANA["phone"], first_name="Anna")
+    lived.customer("another-document", day=2, email="ANA@shop.example")
+    lived.put(topics.VTEX_CHANGES, C, lived.envelope(CUSTOMER_DELETED, {"customer_id": C, "read_by": "scan"}))
+    lived.page()
+    lived.page("a-new-session", **lived.hashes(email=ANA["email"]))
+    lived.identify("a-new-session", email=ANA["email"])
+    lived.message("offer.m2")
+    await lived.settle()
+
+    _, remains = await lived.look(emails=ANA["email"])
+    assert remains.erased, remains.places
+    assert lived.latest(topics.VTEX_CUSTOMERS) == {}
+    assert len(lived.both.hellotext.requests) == calls
+    assert lived.cells() == before
+    after = lived.shard.fates()
+    assert after["filtered"] - fates["filtered"] == 8 + 3  # and the tombstones that took them out of vtex.changes
+
+
+async def test_a_late_report_counts_and_tells_of_nobody(lived):
+    """What becomes of a message that was sent stays a figure."""
+    await lived.forget(phones=ANA["phone"])
+    lived.shard.now += 60_000
+    lived.report(status="seen")
+    await lived.settle()
+
+    total = lived.cells()[topics.KPI_CAMPAIGNS.key("acme", "offer", "total", "all", "BRL")]
+    _, remains = await lived.look(phones=ANA["phone"])
+    assert (total["seen"], total["delivered"], total["visitors"]) == (1, 1, 1)
+    assert remains.erased, remains.places
+
+
+async def test_others_stay_as_they_are(lived):
+    """A family's phone, a shared browser: whoever else stands there keeps what is theirs."""
+    lived.customer("bob", email="bob@shop.example", home_phone=ANA["phone"], first_name="Bob")
+    lived.identify("kiosk", email="bob@shop.example")
+    lived.identify("kiosk", email=ANA["email"])
+    await lived.settle()
+    bob = lived.hashes(email="bob@shop.example", phone=ANA["phone"])
+
+    traces, remains = await lived.forget(emails=ANA["email"])
+
+    assert "kiosk" not in traces.sessions
+    assert bob["phone_hash"] not in traces.hashes
+    assert remains.erased, remains.places
+    row = lived.latest(topics.VTEX_CUSTOMERS)[topics.VTEX_CUSTOMERS.key("acme", "bob")]
+    assert (row["email"], row["phone_hash"]) == ("bob@shop.example", bob["phone_hash"])
+    assert [profile["email[primary]"] for profile in lived.both.hellotext.profiles.values()] == ["bob@shop.example"]
+    lived.customer("bob", day=3, email="bob@shop.example", home_phone=ANA["phone"], first_name="Robert")
+    await lived.settle()
+    assert lived.latest(topics.VTEX_CUSTOMERS)[topics.VTEX_CUSTOMERS.key("acme", "bob")]["first_name"] == "Robert"
+
+
+async def test_dead_letters_that_carry_them_go(lived):
+    """Whatever a letter holds, and in whatever form VTEX wrote it."""
+    data = {"customer_id": "", "home_phone": "11 98765 4321", "source_version": "x", "read_by": "scan"}
+    lived.put(topics.VTEX_CHANGES, "broken", lived.envelope("vtex.customer.changed", data))
+    lived.put(topics.PIXEL_IDENTITIES, "odd", orjson.dumps({"store": "acme", "email": ANA["email"]}))
+    await lived.settle()
+    assert len(lived.latest(topics.DEAD_LETTERS)) == 2
+
+    _, remains = await lived.forget(customers=C)
+
+    assert lived.latest(topics.DEAD_LETTERS) == {}
+    assert remains.erased, remains.places
+
+
+async def test_calls_that_wait_are_taken_back(lived):
+    """Events with values and messages leave the outbox; what was under way about the profile ends, then is erased."""
+    lived.both.hellotext.answers(429, headers={"retry-after": "60"})
+    lived.page(action="order.placed", order="77", **lived.hashes(customer=C))
+    lived.message("offer.m3")
+    lived.customer(day=4, email=ANA["email"], first_name="Anna", user_id=U)
+    await lived.shard.settle()
+    await lived.calls.once()
+    assert len(lived.shard.effects()) >= 2
+
+    traces, remains = await lived.look(emails=ANA["email"])
+    await lived.ask(traces, remains)
+    await lived.shard.settle()
+    kinds = {effect.kind for effect in lived.shard.effects()}
+
+    assert kinds <= {"hellotext.profile", "infobip.person", "hellotext.forget", "infobip.forget"}
+    lived.both.hellotext.heals()
+    await lived.settle()
+    _, remains = await lived.forget(emails=ANA["email"])
+    assert remains.erased, remains.places
+    assert lived.both.hellotext.profiles == {}
+
+
+async def test_a_refusal_to_erase_is_told(lived):
+    """The vendor says no: a dead letter says so, and it is not called erased."""
+    lived.both.hellotext.answers(422, only="DELETE", json={"errors": [{"type": "not_allowed"}]})
+
+    _, remains = await lived.forget(emails=ANA["email"])
+
+    assert not remains.erased
+    assert [reason for _, reason in remains.refusals] == ["Hellotext answered 422: not_allowed"]
+    assert lived.both.infobip.persons == {}
+
+
+async def test_whoever_comes_back_is_lifted_by_any_identifier(lived):
+    """All hashes of the person leave the list together; then the shop's customer counts again."""
+    await lived.forget(emails=ANA["email"])
+    traces = lived.traces(phones=ANA["phone"])
+    row = {"store": "acme", "request": "r2", "action": "lift", "hashes": traces.hashes,
+           "requested_at": "2027-01-01T00:00:00Z"}  # fmt: skip
+    lived.put(topics.PRIVACY_REQUESTS, "r2/0", orjson.dumps(row))
+    await lived.settle()
+    assert lived.latest(topics.PRIVACY_SUPPRESSIONS) == {}
+
+    lived.customer(day=5, email=ANA["email"], first_name="Ana")
+    await lived.settle()
+
+    assert [row["email"] for row in lived.latest(topics.VTEX_CUSTOMERS).values()] == [ANA["email"]]
+    assert len(lived.both.hellotext.profiles) == 1
+
+
+async def test_once_or_twice_is_the_same(lived):
+    """A request done again after a crash changes nothing."""
+    traces, remains = await lived.look(emails=ANA["email"])
+    await lived.ask(traces, remains)
+    await lived.settle()
+    first = (lived.cells(), lived.latest(topics.ATTRIBUTIONS), lived.latest(topics.VTEX_ORDERS))
+    await lived.ask(traces, remains)
+    await lived.settle()
+
+    assert (lived.cells(), lived.latest(topics.ATTRIBUTIONS), lived.latest(topics.VTEX_ORDERS)) == first
+
+
+async def test_a_request_cannot_reach_another_store(house):
+    """Nor topics without tombstones: it is dead-lettered, and nothing of it is done."""
+    for rows, records in (({"customers": ["bela/c1"]}, {}), ({}, {"pixel.events": ["acme/S1"]})):
+        row = {"store": "acme", "request": "r", "rows": rows, "records": records,
+               "requested_at": "2027-01-01T00:00:00Z", "hashes": {"0" * 64: "email"}}  # fmt: skip
+        house.put(topics.PRIVACY_REQUESTS, f"r/{len(rows)}", orjson.dumps(row))
+    await house.settle()
+
+    assert {letter["step"] for letter in house.shard.dead_letters()} == {"privacy"}
+    assert house.latest(topics.PRIVACY_SUPPRESSIONS) == {}
