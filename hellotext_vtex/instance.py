@@ -21,6 +21,15 @@ _held: list[int] = []
 """File descriptors that stay open, and so locked, as long as this process lives."""
 
 
+def named(kind: str, name: str | None, state_folder: Path) -> str:
+    """Return the name that is given, else the first free one; held until this process ends.
+
+    Raises:
+        SettingsError: as of `hold` and `claim`.
+    """
+    return claim(kind, state_folder) if name is None else hold(kind, name, state_folder)
+
+
 def claim(kind: str, state_folder: Path) -> str:
     """Return a name such as `worker-myhost-3fa9-0`, held until this process ends.
 
@@ -49,6 +58,36 @@ def claim(kind: str, state_folder: Path) -> str:
             f"{kind.upper()}_INSTANCE"
         ) from error
     raise SettingsError(f"{MOST} processes of kind {kind} hold a name in {folder}")
+
+
+def hold(kind: str, name: str, state_folder: Path) -> str:
+    """Return a name that was given, held until this process ends.
+
+    Args:
+        kind: `worker` or `poller`.
+        name: from its setting.
+        state_folder: as that of `claim`.
+
+    Raises:
+        SettingsError: another process of this installation holds it, or the state folder cannot hold the lock.
+    """
+    folder = state_folder / "instances"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(folder / f"{kind}-named-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise SettingsError(
+            f"a {kind} named {name} runs here already: two of one name would take each other's work away. Give each a "
+            f"{kind.upper()}_INSTANCE of its own, or none: then each takes the first free name"
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be written ({error.strerror}): give a STATE_FOLDER that can"
+        ) from error  # fmt: skip
+    _held.append(handle)
+    return name
 
 
 def _installation(folder: Path) -> str:

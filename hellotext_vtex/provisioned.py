@@ -1,6 +1,8 @@
 """Topics exist before a process starts: whoever comes first creates them, as they stand for whoever comes later."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -15,6 +17,7 @@ from hellotext_vtex.settings import Settings
 log = structlog.get_logger(__name__)
 BROKER_PATIENCE_S = 20.0
 RETRY_S = 2.0
+FIRST_WORD_S = 2.0
 
 
 async def ensure_topics(settings: Settings) -> KafkaConnection:
@@ -26,7 +29,8 @@ async def ensure_topics(settings: Settings) -> KafkaConnection:
         KafkaSetupError: no broker answers, or it refuses.
     """
     connection = settings.connection()
-    await wait_until_ready(connection, seconds=BROKER_PATIENCE_S)
+    async with _told_while_silent(connection):
+        await wait_until_ready(connection, seconds=BROKER_PATIENCE_S)
     async with open_admin(connection) as admin:
         shapes = await admin.shapes()
     wanted = [connection.topic(spec.name) for spec in catalogue()]
@@ -35,6 +39,27 @@ async def ensure_topics(settings: Settings) -> KafkaConnection:
         partitions = standing.pop() if len(standing) == 1 else settings.partitions
         await provision(connection, partitions, settings.replication)
     return connection
+
+
+@asynccontextmanager
+async def _told_while_silent(connection: KafkaConnection) -> AsyncIterator[None]:
+    """Say that the broker is waited for, while it is."""
+
+    async def tell() -> None:
+        pause, waited = FIRST_WORD_S, 0.0
+        while True:
+            await asyncio.sleep(pause)
+            waited += pause
+            log.warning("waiting for the broker", broker=connection.bootstrap_servers, seconds=round(waited),
+                        gives_up_after=round(BROKER_PATIENCE_S))  # fmt: skip
+            pause *= 2
+
+    telling = asyncio.create_task(tell(), name="tell that the broker is silent")
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
 
 
 async def keep_trying(settings: Settings) -> None:

@@ -65,7 +65,7 @@ def poller(json: Json = False) -> None:
     Example: KAFKA_BOOTSTRAP_SERVERS=broker:9092 hellotext-vtex poller
     """
     from connectors.vtex.serve import run_poller
-    from hellotext_vtex.instance import claim
+    from hellotext_vtex.instance import named
     from hellotext_vtex.keys import open_box, require_key
     from hellotext_vtex.provisioned import ensure_topics
 
@@ -73,7 +73,7 @@ def poller(json: Json = False) -> None:
 
     async def main(stop: asyncio.Event) -> None:
         connection = await ensure_topics(settings)
-        name = settings.poller_instance or claim("poller", settings.state_folder)
+        name = named("poller", settings.poller_instance, settings.state_folder)
         ready = partial(tell_ready, "poller", as_json=json, instance=name)
         box = open_box(settings)
         await require_key(connection, box)
@@ -113,7 +113,7 @@ def worker(json: Json = False) -> None:
 
     Example: WORKER_INSTANCE=worker-1 WORKER_WEB_PORT=6066 hellotext-vtex worker
     """
-    from hellotext_vtex.instance import claim
+    from hellotext_vtex.instance import named
     from hellotext_vtex.keys import open_box, require_key
     from hellotext_vtex.provisioned import ensure_topics
     from streams.pipeline import run_worker
@@ -122,7 +122,7 @@ def worker(json: Json = False) -> None:
 
     async def main(stop: asyncio.Event) -> int:
         connection = await ensure_topics(settings)
-        name = settings.worker_instance or claim("worker", settings.state_folder)
+        name = named("worker", settings.worker_instance, settings.state_folder)
         ready = partial(tell_ready, "worker", as_json=json, instance=name)
         box = open_box(settings)
         await require_key(connection, box)

@@ -97,9 +97,12 @@ class Engine:
         started = monotonic()
         self._producers = {number: self._producer(number) for number in numbers}
         await asyncio.gather(*(producer.start() for producer in self._producers.values()))
-        log.info("fenced", shards=sorted(numbers), ms=round((monotonic() - started) * 1000))
+        took = round((monotonic() - started) * 1000)
+        log.info("shards assigned, their earlier owners are fenced", shards=sorted(numbers), ms=took)
         for number in numbers:
             self.milestones.reached("recovering", number)
+        if not numbers:  # more workers than partitions: nothing is restored, so nobody calls `begin`
+            self.live = True
 
     def _whole_shards(self, assigned: Iterable[tuple[str, int]]) -> set[int]:
         """Return the assigned shards; a shard is one partition number of all topics and tables, never of some."""
@@ -176,6 +179,11 @@ class Engine:
             shard.arrived(Arrived(known, records, first, position))
         else:
             shard.skipped(known.name, first, position)
+
+    @property
+    def restoring(self) -> bool:
+        """Whether shards were assigned whose tables are not restored yet."""
+        return bool(self._producers)
 
     def part(self, table: str, number: int) -> Part:
         """Return a table's part."""

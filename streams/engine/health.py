@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from streams.engine.waiting import REMEDY, Contest
+
 if TYPE_CHECKING:
     from streams.engine.engine import Engine
 
@@ -42,6 +44,7 @@ class Health:
         self._engine = engine
         self._not_live_since: float | None = monotonic()
         self._stuck: dict[tuple[str, int], tuple[int | None, float]] = {}
+        self._contest = Contest()
 
     def observe(self, lags: Mapping[tuple[str, int], int]) -> None:
         """Take note; called about once a second.
@@ -58,6 +61,7 @@ class Health:
             known = self._stuck.get((topic, number))
             if known is None or known[0] != committed:
                 self._stuck[topic, number] = (committed, monotonic())
+        self._contest.observe(self._engine.epoch, self._engine.settings.instance, monotonic())
         if self._engine.live:
             self._not_live_since = None
         elif self._not_live_since is None:
@@ -83,6 +87,10 @@ class Health:
             waited = now - self._not_live_since
             found.append(
                 Wait("worker", "an assignment, or its tables to be restored", waited, healthy=waited < LONG_RESTORE_S)
+            )
+        if self._contest.moves:
+            found.append(
+                Wait("worker", f"peace: its shards are taken away again and again; {REMEDY}", 0.0, healthy=False)
             )
         for (topic, number), (_, since) in self._stuck.items():
             if now - since > SLOW_TURN_S and topic not in self._engine.halted:

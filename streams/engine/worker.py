@@ -26,6 +26,7 @@ from streams.engine.names import StreamNames
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
 from streams.engine.transaction import EXIT_CRASHED
+from streams.engine.waiting import WaitLog
 from streams.engine.web import add_pages
 
 log = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ class Worker:
         )  # fmt: skip
         self.app: ShardedApp | None = None
         self.health = Health(self.engine)
+        self._waits = WaitLog(settings.instance)
 
     async def run(self, on_ready: Callable[[], None] | None = None, stop: asyncio.Event | None = None) -> int:
         """Run until SIGTERM, SIGINT or `stop`; return the exit code.
@@ -92,6 +94,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        log.info("this worker starts", instance=self.settings.instance, topics=len(self.engine.source_topics),
+                 tables=len(self.line.tables))  # fmt: skip
         changelogs = [self.names.changelog(table) for table in self.line.tables]
         partitions = await ensure_changelogs(self.options, self.engine.source_topics, changelogs)
         app = self.app = ShardedApp(self.engine, self.options, partitions)
@@ -118,19 +122,26 @@ class Worker:
         while True:
             self.engine.check()
             self.health.observe(self._measure())
+            self._waits.observe(self.engine, self._left())
             if not told and self.engine.live:
                 told = True
                 if on_ready is not None:
                     on_ready()
             await asyncio.sleep(0.02 if not told else 1.0)
 
-    def _measure(self) -> dict[tuple[str, int], int]:
+    def _left(self) -> int | None:
+        """Return how many records of changelogs are to be restored; None while the consumer has no broker."""
         app = self.app
-        consumer = app._consumer if app is not None else None
-        if app is None or consumer is None or not consumer.started:
+        if app is None or app._consumer is None or not app._consumer.started:
+            return None
+        return 0 if self.engine.live else max(0, app.tables.recovery.active_remaining_total())
+
+    def _measure(self) -> dict[tuple[str, int], int]:
+        left = self._left()
+        if self.app is None or left is None:
             return {}
-        left = 0 if self.engine.live else app.tables.recovery.active_remaining_total()
-        self.metrics.restore.set(max(0, left))
+        self.metrics.restore.set(left)
+        consumer = self.app.consumer
         sources = self.engine.source_topics
         lags = {(sources[topic].name, shard): lag for (topic, shard), lag in consumer.lags().items()}
         for (topic, shard), lag in lags.items():

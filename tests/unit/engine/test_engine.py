@@ -57,6 +57,12 @@ def engine():
 class TestShards:
     """A shard is one partition number of every topic."""
 
+    async def test_a_worker_without_a_shard_is_ready(self, engine):
+        """More workers than partitions: it stands by, and whoever started it need not wait for it."""
+        await engine.assign([])
+
+        assert (engine.live, engine.restoring, engine.wants("test-pixel.events", 0)) == (True, False, False)
+
     async def test_a_split_shard_ends_the_worker(self, engine):
         """Two workers with half a shard each would fence each other for ever."""
         names = ("pixel.events", "tracking.events", "effects.outcomes", "streams.engine.outbox-changelog")

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
-from hellotext_vtex.instance import claim
+import pytest
+
+from hellotext_vtex.instance import claim, named
+from hellotext_vtex.settings import SettingsError
 
 ASK = """
 import sys, pathlib
@@ -40,3 +43,19 @@ def test_kinds_do_not_meet(tmp_path):
     """A worker and a poller may both be the first."""
     assert claim("worker", tmp_path).endswith("-0")
     assert claim("poller", tmp_path).endswith("-0")
+
+
+def test_a_name_that_is_given_is_held_by_one_process(tmp_path):
+    """A second one of that name is refused; a poller may have it, and so may whoever comes when it has gone."""
+    ask_named = ASK.replace('claim("worker", ', 'named("worker", "w1", ').replace("import claim", "import named")
+    first = subprocess.Popen(
+        [sys.executable, "-c", ask_named, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout.readline() == "w1\n"
+
+    with pytest.raises(SettingsError, match=r"a worker named w1 runs here already.*WORKER_INSTANCE"):
+        named("worker", "w1", tmp_path)
+    assert named("poller", "w1", tmp_path) == "w1"
+    first.kill()
+    first.communicate()
+    assert named("worker", "w1", tmp_path) == "w1"
