@@ -156,7 +156,7 @@ class Backfill:
             if writing is not None:
                 await writing
         finally:
-            if writing is not None and not writing.done():
+            if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
         return read, claimed

@@ -9,13 +9,15 @@ store over from a killed one does not add a second burst to the first.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from typing import Final
 
 FAIRNESS: Final = 5
 """Every fifth call is the least urgent one's, so that a flood of changes cannot stop a backfill for ever."""
+KEPT: Final = 2
+"""Places that only hints may take: slow answers to routine calls must not hold up what should be read at once."""
 BACK: Final = 0.7
 RECOVERY_S: Final = 60.0
 """After a 429 the rate is this share of itself; within so much time it doubles again."""
@@ -117,8 +119,7 @@ class Budget:
 
     def _serve(self) -> None:
         self._refill()
-        places = 1 if self.probing else self._concurrency
-        while self._running < places and self._tokens >= 1 and not self.paused_for:
+        while self._tokens >= 1 and not self.paused_for:
             turn = self._next()
             if turn is None:
                 return
@@ -126,18 +127,26 @@ class Budget:
             self._running += 1
             self._granted += 1
             turn.set_result(None)
-        if self._running < places and self.waiting:
+        if any(not turn.done() for urgency in self._admitted() for turn in self._queues[urgency]):
             self._arm()
 
     def _next(self) -> asyncio.Future[None] | None:
         least_first = self._granted % FAIRNESS == FAIRNESS - 1
-        for urgency in sorted(self._queues, reverse=least_first):
+        for urgency in sorted(self._admitted(), reverse=least_first):
             queue = self._queues[urgency]
             while queue:
                 turn = queue.popleft()
                 if not turn.done():
                     return turn
         return None
+
+    def _admitted(self) -> Iterable[Urgency]:
+        """Return who may begin a call with the places that are free."""
+        places = 1 if self.probing else self._concurrency
+        kept = min(KEPT, places - 1)
+        if self._running >= places:
+            return ()
+        return self._queues if self._running < places - kept else (Urgency.HINT,)
 
     def _arm(self) -> None:
         if self._timer is not None:

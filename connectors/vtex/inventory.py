@@ -5,7 +5,7 @@ is gone with the connection.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,8 +15,9 @@ import structlog
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.reader import read_topic
+from connectors.vtex.turns import Turns
 from schemas.partition import key_of, shard_of
-from schemas.topics import VTEX_CHANGES, VTEX_CUSTOMERS
+from schemas.topics import VTEX_CHANGES, VTEX_CUSTOMERS, Topic
 from schemas.vtex import CUSTOMER_CHANGED, CUSTOMER_DELETED
 
 log = structlog.get_logger(__name__)
@@ -80,7 +81,7 @@ class Inventory:
         return int(self._rows.execute("SELECT count(*) FROM known").fetchone()[0])
 
 
-async def load(inventory: Inventory, connection: KafkaConnection, store: str, partitions: int) -> None:
+async def load(inventory: Inventory, connection: KafkaConnection, store: str, partitions: int, turns: Turns) -> None:
     """Fill an inventory from what was made of a store (`vtex.customers`), then from what was read of it since.
 
     Raises:
@@ -88,14 +89,20 @@ async def load(inventory: Inventory, connection: KafkaConnection, store: str, pa
     """
     prefix, shard = key_of(store, ""), shard_of(store, partitions)
     for topic, read in ((VTEX_CUSTOMERS, _state), (VTEX_CHANGES, _change)):
-        async for batch in read_topic(connection, topic.name, partitions=[shard]):
-            for record in batch.records:
-                if record.key is None or not record.key.startswith(prefix):
-                    continue
+
+        def take(records: Sequence[Any], topic: Topic = topic, read: _Reader = read) -> None:
+            for record in records:
                 try:
                     read(inventory, record.key[len(prefix) :].decode(), record.value)
                 except (orjson.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
                     log.warning("an unreadable row is left out of the scan", topic=topic.name, offset=record.offset)
+
+        async for batch in read_topic(connection, topic.name, partitions=[shard]):
+            ours = [record for record in batch.records if record.key is not None and record.key.startswith(prefix)]
+            await turns.each(ours, take)
+
+
+_Reader = Callable[[Inventory, str, bytes | None], None]
 
 
 def _state(inventory: Inventory, customer: str, value: bytes | None) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import structlog
 
@@ -68,7 +69,7 @@ class MasterData:
             Unavailable: the answer is neither a document nor a 404, which must not pass for a delete.
         """
         answer = await self.client.call(Call(
-            "GET", f"/api/dataentities/{entity}/documents/{id}", _RESOURCES[entity], urgency,
+            "GET", f"/api/dataentities/{entity}/documents/{quote(id, safe='')}", _RESOURCES[entity], urgency,
             {"_fields": ",".join(fields)}, missing=True,
         ))  # fmt: skip
         if not answer.found:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import Call, VtexClient
@@ -59,7 +60,8 @@ class Orders:
 
     async def order(self, order_id: str, urgency: Urgency) -> dict[str, Any] | None:
         """Return an order, or None when there is none (yet)."""
-        answer = await self.client.call(Call("GET", f"/api/oms/pvt/orders/{order_id}", "orders", urgency, missing=True))
+        path = f"/api/oms/pvt/orders/{quote(order_id, safe='')}"
+        answer = await self.client.call(Call("GET", path, "orders", urgency, missing=True))
         if not answer.found:
             return None
         if not isinstance(answer.document, dict) or "orderId" not in answer.document:

@@ -65,6 +65,10 @@ class Pollers:
         self._owned = frozenset(partitions)
         self._changed.set()
 
+    def owns(self, partition: int) -> bool:
+        """Return whether a partition's stores are ours to read."""
+        return partition in self._owned
+
     async def give_up(self) -> None:
         """Stop reading; returns when nothing is called or written any more."""
         self._owned = frozenset()

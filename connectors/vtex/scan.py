@@ -5,7 +5,7 @@ scan costs a call for each thousand customers, at the lowest urgency, and one fo
 deleted only when `/documents/{id}` answers 404.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -60,7 +60,7 @@ class Scan:
         before = self._source.journal.events
         began = self._source.client.now()
         with Inventory() as inventory:
-            await load(inventory, self._connection, self._source.name, self._partitions)
+            await load(inventory, self._connection, self._source.name, self._partitions, self._source.turns)
             known = inventory.size
             # What a scan had compared before it was stopped is not known any more: it begins anew.
             at = self._source.position(RESOURCE).get("at")
@@ -84,11 +84,15 @@ class Scan:
 
     def _comparing(self, inventory: Inventory) -> Handler:
         async def handle(rows: list[Row]) -> Callable[[Step], None]:
-            news = inventory.compare((customer_id(row), version_of(row)) for row in rows)
+            found = await self._source.turns.each(rows, compared)
+            news = [one for part in found for one in part]
             readings = []
             for at in range(0, len(news), CHUNK):
                 readings += await self._people.read(news[at : at + CHUNK], Urgency.SCAN)
             return self._people.stage(readings, "scan")
+
+        def compared(rows: Sequence[Row]) -> list[str]:
+            return inventory.compare((customer_id(row), version_of(row)) for row in rows)
 
         return handle
 

@@ -5,6 +5,7 @@ effect when its row arrives. Hints are partitioned the same way, and assigned wi
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -75,7 +76,15 @@ async def _work(
         connection, secrets, settings, partitions, Cursors(connection, partitions), httpx.create_ssl_context()
     )
     async with StoreDirectory(connection) as directory, Pollers(directory, around) as pollers:
+        _settle_memory()
         await Group(connection, settings, pollers).run(ready)
+
+
+def _settle_memory() -> None:
+    """Take what is there now, which stays, out of every later search for garbage: each stops all stores meanwhile."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 async def _partitions(connection: KafkaConnection) -> int:
@@ -153,6 +162,8 @@ class Group:
 
     def _hint(self, partition: int, record: Any) -> None:
         release = self._offsets.begun(partition, record.offset)
+        if not self._pollers.owns(partition):
+            return  # fetched while the partition is being given away: its next owner reads it
         try:
             hint = orjson.loads(record.value)
             kind, id, store = hint["resource"], str(hint["id"]), store_of(record.key)  # noqa: A001  its name there

@@ -12,6 +12,7 @@ from connectors.vtex.oms import Orders
 from connectors.vtex.seen import Seen
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.status import STATUS, Status
+from connectors.vtex.turns import Turns
 from schemas.stores import StoreConnection
 
 
@@ -21,6 +22,7 @@ class Source:
 
     Attributes:
         positions: of each resource, as last committed; see `position` and `move`.
+        turns: of the process.
         status: what is wrong with which reader, for people.
         owed: orders that VTEX did not answer yet to others than the feed, which asks for them again.
     """
@@ -30,6 +32,7 @@ class Source:
     client: VtexClient
     journal: Journal
     positions: Positions
+    turns: Turns = field(default_factory=Turns)
     master: MasterData = field(init=False)
     oms: Orders = field(init=False)
     emitter: Emitter = field(init=False)

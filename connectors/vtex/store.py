@@ -6,9 +6,9 @@ the scan. They share the account's gate and the store's journal, and nothing els
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
@@ -32,20 +32,19 @@ from connectors.vtex.hints import HintReader, Inbox
 from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
 from connectors.vtex.masterdata import Row
 from connectors.vtex.order_lists import OrderLists
-from connectors.vtex.people import People
+from connectors.vtex.people import People, Reading
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.scan import Scan
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.source import Source
 from connectors.vtex.supervise import ABSENT_S, Look, supervise
+from connectors.vtex.turns import Turns
 from schemas.stores import StoreConnection
 
 log = structlog.get_logger(__name__)
 
 PATIENCE_S: Final = 30.0
 """Following waits so long for a backfill to end, which spares it the contents of all that is new."""
-PART: Final = 250
-"""Rows of a page mapped before other stores have their turn."""
 REOPEN_S: Final = 2.0
 LOOKS: Final = 0.01
 CHECK_S: Final = 60.0
@@ -62,6 +61,7 @@ class Surroundings:
     partitions: int
     cursors: Cursors
     tls: ssl.SSLContext
+    turns: Turns = field(default_factory=Turns)
 
 
 class StorePoller:
@@ -107,7 +107,7 @@ class StorePoller:
                 VtexClient(self.store.vtex, token, self._gate, settings.calls, _http(settings, around.tls))
             )
             log.info("a store is read", store=self.store.store, account=self.store.vtex.account)
-            source = Source(self.store, settings, client, journal, positions)
+            source = Source(self.store, settings, client, journal, positions, around.turns)
             await self._read(source)
 
     async def _read(self, source: Source) -> None:
@@ -137,8 +137,8 @@ class Readers:
         self._follow_addresses = AddressFollower(source, people)
         self._hints = HintReader(source, people, purchases, inbox)
         self._scan = Scan(source, people, around.connection, around.partitions)
-        self._customers = Backfill(source, "CL", people.fields, _scrolled(people), "customers.backfill")
-        self._addresses = Backfill(source, "AD", OWNER_FIELDS, _owners(people), "addresses.backfill")
+        self._customers = Backfill(source, "CL", people.fields, _scrolled(source, people), "customers.backfill")
+        self._addresses = Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill")
         self._read_once = asyncio.Event()
         self._configured = asyncio.Event()
 
@@ -218,30 +218,35 @@ class Readers:
         return self._settings.customers.scan_every
 
 
-def _scrolled(people: People) -> Handler:
+def _scrolled(source: Source, people: People) -> Handler:
+    def staged(rows: Sequence[Row]) -> Callable[[Step], None]:
+        return people.stage(people.scrolled(rows), "scroll")
+
     async def handle(rows: list[Row]) -> Callable[[Step], None]:
-        builds = []
-        for at in range(0, len(rows), PART):
-            builds.append(people.stage(people.scrolled(rows[at : at + PART]), "scroll"))
-            await asyncio.sleep(0)
-
-        def build(step: Step) -> None:
-            for each in builds:
-                each(step)
-
-        return build
+        return _all(await source.turns.each(rows, staged))
 
     return handle
 
 
-def _owners(people: People) -> Handler:
+def _owners(source: Source, people: People) -> Handler:
+    def staged(readings: Sequence[Reading]) -> Callable[[Step], None]:
+        return people.stage([reading for reading in readings if reading.document is not None], "address")
+
     async def handle(rows: list[Row]) -> Callable[[Step], None]:
         people.addresses_answer()
         owners = dict.fromkeys(str(row.get("userId") or "").lower() for row in rows)
         readings = await people.indexed([owner for owner in owners if owner], Urgency.BACKFILL)
-        return people.stage([reading for reading in readings if reading.document is not None], "address")
+        return _all(await source.turns.each(readings, staged))
 
     return handle
+
+
+def _all(builds: Sequence[Callable[[Step], None]]) -> Callable[[Step], None]:
+    def build(step: Step) -> None:
+        for each in builds:
+            each(step)
+
+    return build
 
 
 def _http(settings: PollerSettings, tls: ssl.SSLContext) -> httpx.AsyncClient:

@@ -33,7 +33,7 @@ def readers(shop, journal, settings=SMALL):
     """Return an opened store with its readers of customers."""
     source = source_of(shop, journal, settings)
     people = People(source)
-    backfill = Backfill(source, "CL", people.fields, _scrolled(people), "customers.backfill")
+    backfill = Backfill(source, "CL", people.fields, _scrolled(source, people), "customers.backfill")
     return source, people, backfill, Follower(source, people)
 
 

@@ -74,7 +74,7 @@ async def test_the_first_reading_of_addresses_asks_for_them_again():
     _key(shop).closed.add((Call.READ, "AD"))
     assert await people.addresses([customer], Urgency.FOLLOW) == {}
     _key(shop).closed.clear()
-    await Backfill(source, "AD", OWNER_FIELDS, _owners(people), "addresses.backfill").run()
+    await Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill").run()
     assert journal.latest()[customer]["address"] == {"city": "Natal"}
 
 

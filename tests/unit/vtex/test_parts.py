@@ -15,6 +15,7 @@ from connectors.vtex.people import People
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.seen import DELETED, Seen, Sighting
 from connectors.vtex.supervise import supervise
+from sandbox.vtex.hostility import Hostility
 from sandbox.vtex.shop import Shop
 from tests.unit.vtex.memory import MemoryJournal, source_of
 
@@ -118,6 +119,77 @@ class TestHints:
         reader._source.client._headers["X-VTEX-API-AppToken"] = shop.app_token
         await reader.look()
         assert released == [1]
+
+    async def test_one_that_cannot_be_read_holds_up_no_other(self, monkeypatch):
+        """VTEX fails on one document: the others are read and released at once, and so is what is named later."""
+        monkeypatch.setattr("connectors.vtex.hints.AGAIN_S", (0.0, 3600.0))
+        shop, journal, released = Shop("acme"), MemoryJournal(), []
+        reader, inbox = self._reader(shop, journal)
+        ids = [shop.put_customer({"email": f"c{n}@shop.example"}) for n in range(3)]
+        document = reader._source.master.document
+
+        async def failing(entity, one, *rest):
+            if one == ids[1]:
+                raise Unavailable("no answer")
+            return await document(entity, one, *rest)
+
+        monkeypatch.setattr(reader._source.master, "document", failing)
+        for one in ids:
+            inbox.put(("customer", one), lambda one=one: released.append(one))
+        await reader.look()
+        assert sorted(released) == sorted([ids[0], ids[2]])
+        await reader.look()  # due at once, and postponed for an hour
+        new = shop.put_customer({"email": "new@shop.example"})
+        inbox.put(("customer", new), lambda: released.append(new))
+        await reader.look()
+        assert released[-1] == new
+        monkeypatch.setattr(reader._source.master, "document", document)
+        inbox.put(("customer", ids[1]), lambda: released.append("named again"))
+        await reader.look()
+        assert released[-2:] == [ids[1], "named again"]
+        assert journal.latest().keys() == {*ids, new}
+
+    async def test_one_that_is_never_answered_is_given_up(self, monkeypatch):
+        """After the last try it is released: it would be read again by every poller to come."""
+        monkeypatch.setattr("connectors.vtex.hints.AGAIN_S", (0.0,))
+        released, shop = [], Shop("acme")
+        reader, inbox = self._reader(shop, MemoryJournal())
+        shop.hostility = Hostility(errors=1.0)
+        inbox.put(("customer", "c1"), lambda: released.append(1))
+        await reader.look()
+        assert released == []
+        await reader.look()
+        assert released == [1]
+
+    async def test_where_none_is_answered_all_are_kept(self):
+        """It is VTEX that does not answer, not one document: a few are tried alone, and no more."""
+        shop, released = Shop("acme"), []
+        reader, inbox = self._reader(shop, MemoryJournal())
+        shop.hostility = Hostility(errors=1.0)
+        for number in range(50):
+            inbox.put(("customer", f"c{number}"), lambda number=number: released.append(number))
+        with pytest.raises(Unavailable):
+            await reader.look()
+        shop.hostility = Hostility()
+        await reader.look()
+        assert sorted(released) == list(range(50))
+
+    async def test_a_forged_id_is_one_document_and_no_other_path(self):
+        """Whatever stands in it is part of a name."""
+        reader, inbox = self._reader(Shop("acme"), MemoryJournal())
+        paths = []
+
+        async def note(request):
+            paths.append(request.url.raw_path.partition(b"?")[0])
+
+        reader._source.client._http.event_hooks = {"request": [note]}
+        for item in (("customer", "../search?_fields=email"), ("order", "../../dataentities")):
+            inbox.put(item, lambda: None)
+        await reader.look()
+        assert paths == [
+            b"/vtex/acme/api/dataentities/CL/documents/..%2Fsearch%3F_fields%3Demail",
+            b"/vtex/acme/api/oms/pvt/orders/..%2F..%2Fdataentities",
+        ]
 
     def test_too_many_are_left_to_the_next_look(self, monkeypatch):
         """The oldest is released unread: following and scanning will find it."""

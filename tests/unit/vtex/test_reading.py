@@ -49,6 +49,10 @@ def _happen(shop, ids, dice):
         shop.delete_customer(gone)
 
 
+def _deleted(shop, journal):
+    return [one for one, data in journal.latest().items() if data is not None and shop.customers.get(one) is None]
+
+
 async def _history(seed):
     dice = random.Random(seed)
     hostility = Hostility(
@@ -76,8 +80,10 @@ async def _history(seed):
             await backfill.run()
             break
     # Deletes that no poller of today has seen are the scan's: these are left out here.
-    for one in [one for one, data in journal.latest().items() if data is not None and shop.customers.get(one) is None]:
-        await People(source).emit([one], "scan", Urgency.SCAN)
+    for _ in range(20):
+        with suppress(VtexError):
+            await People(source).emit(_deleted(shop, journal), "scan", Urgency.SCAN)
+            break
     await _settle(follow, shop, source, journal)
 
 
@@ -158,7 +164,7 @@ class TestBackfill:
         source, people, backfill, _ = readers(shop, journal, customers())
         await backfill.run()
         calls = shop.budget.calls.total()
-        await Backfill(source, "AD", OWNER_FIELDS, _owners(people), "addresses.backfill").run()
+        await Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill").run()
         assert {data["address"]["city"] for data in journal.latest().values() if data} == {"Natal"}
         assert shop.budget.calls.total() - calls < 15
 

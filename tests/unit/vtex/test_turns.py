@@ -1,0 +1,88 @@
+"""All stores of a poller share one thread: none holds it for long, so that a hint is served between two parts."""
+
+import asyncio
+from types import SimpleNamespace
+
+import orjson
+
+from connectors.kafka.connection import KafkaConnection
+from connectors.vtex import people as people_module
+from connectors.vtex.pollers import Pollers
+from connectors.vtex.serve import Group
+from connectors.vtex.store import Surroundings
+from connectors.vtex.turns import PART, Turns
+from sandbox.vtex.bulk import fill
+from sandbox.vtex.shop import Shop
+from tests.unit.vtex.memory import QUICK, MemoryJournal, customers
+from tests.unit.vtex.reading import readers
+
+
+class Ticks:
+    """Counts turns of the event loop, for the length of a block."""
+
+    async def __aenter__(self):
+        self.now = 0
+        self._task = asyncio.create_task(self._count())
+        return self
+
+    async def __aexit__(self, *_):
+        self._task.cancel()
+
+    async def _count(self):
+        while True:
+            self.now += 1
+            await asyncio.sleep(0)
+
+
+async def test_one_part_of_one_store_a_turn():
+    """Two stores with many things each: what is made in one turn of the loop is one part."""
+    turns, made = Turns(), []
+    async with Ticks() as ticks:
+
+        def make(part):
+            made.append((ticks.now, len(part)))
+            return sum(part)
+
+        found = await asyncio.gather(turns.each(range(250), make), turns.each(range(100), make), turns.each([], make))
+    assert found == [[sum(range(100)), sum(range(100, 200)), sum(range(200, 250))], [sum(range(100))], []]
+    assert [size for _, size in made] == [PART, PART, 50, PART]
+    assert len({tick for tick, _ in made}) == 4
+
+
+async def test_stores_that_read_their_first_customers_share_the_thread(monkeypatch):
+    """However many of them: not more documents are mapped in one turn of the loop than one part."""
+    mapped, turns = {}, Turns()
+    read = people_module.read_customer
+    backfills = []
+    for number in range(6):
+        shop = Shop(f"shop{number}")
+        fill(shop, 600)
+        source, _, backfill, _ = readers(shop, MemoryJournal(), customers())
+        source.turns = turns
+        backfills.append(backfill)
+    async with Ticks() as ticks:
+
+        def counted(*details):
+            mapped[ticks.now] = mapped.get(ticks.now, 0) + 1
+            return read(*details)
+
+        monkeypatch.setattr(people_module, "read_customer", counted)
+        await asyncio.gather(*(backfill.run() for backfill in backfills))
+    assert sum(mapped.values()) == 6 * 600
+    assert max(mapped.values()) == PART
+
+
+async def test_a_hint_of_a_partition_that_is_being_given_away_is_left_to_its_next_owner():
+    """It is not done, so its offset is not committed; one of a store that nobody reads is."""
+    around = Surroundings(None, None, QUICK, 4, None, None)
+    pollers = Pollers(SimpleNamespace(get=lambda _: None), around)
+    group = Group(KafkaConnection("127.0.0.1:1"), QUICK, pollers)
+    value = orjson.dumps({"store": "acme", "resource": "customer", "id": "c1"})
+    group._hint(1, SimpleNamespace(key=b"acme", value=value, offset=7))
+    assert group._offsets.due() == {1: 7}
+    pollers.own([1])
+    group._hint(1, SimpleNamespace(key=b"acme", value=value, offset=8))
+    await group._assigned([1])
+    group._hint(1, SimpleNamespace(key=b"acme", value=value, offset=8))
+    assert group._offsets.due() == {1: 9}
+    await group._consumer.stop()
