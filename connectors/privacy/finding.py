@@ -37,9 +37,7 @@ async def find(shard: Shard, traces: Traces) -> None:
     for _ in range(MOST_ROUNDS):
         before = traces.size()
         finder = _Finder(traces, foreign)
-        for source, learn in _SOURCES.items():
-            if source in shard.topics or source.removeprefix("streams.").removesuffix("-changelog") in shard.tables:
-                await finder.read(shard, source, learn)
+        await finder.read(shard)
         finder.conclude()
         if traces.size() == before:
             return
@@ -47,11 +45,9 @@ async def find(shard: Shard, traces: Traces) -> None:
 
 async def _recall(shard: Shard, traces: Traces) -> None:
     """Take in the other hashes of who was forgotten before: they are on the list under one name."""
-    rows = {}
-    found = await scan(shard, topics.PRIVACY_SUPPRESSIONS.name, lambda *_: True, compacted=True)
-    for record in found.latest.values():
-        row = orjson.loads(record.value)
-        rows[row["hash"]] = row
+    name = topics.PRIVACY_SUPPRESSIONS.name
+    found = (await scan(shard, {name: lambda *_: True}))[name]
+    rows = {row["hash"]: row for record in found.latest.values() for row in [orjson.loads(record.value)]}
     people = {rows[value]["request"] for value in traces.hashes if value in rows}
     traces.request = min(people, default=None)
     traces.hashes |= {value: row["kind"] for value, row in rows.items() if row["request"] in people}
@@ -73,15 +69,17 @@ class _Finder:
         self.told_in: dict[str, set[tuple[str, str]]] = {}
         """Session to (hash, kind) told in it, of sessions that told something of the person."""
 
-    async def read(self, shard: Shard, source: str, learn: Learn) -> None:
-        """Learn from what stands in a topic or changelog."""
+    async def read(self, shard: Shard) -> None:
+        """Learn from all that stands in the sources."""
         holds = self.traces.searcher()
-        found = await scan(shard, source, lambda key, value: holds(key) or holds(value), compacted=True)
-        for key, record in found.latest.items():
-            try:
-                learn(self, key.partition(b"/")[2].decode(), orjson.loads(record.value))
-            except (ValueError, TypeError, AttributeError, KeyError):
-                continue  # a row that is none identifies nobody
+        there = {*shard.topics, *map(shard.changelog, shard.tables)}
+        sources = {source: (lambda key, value: holds(key) or holds(value)) for source in _SOURCES if source in there}
+        for source, found in (await scan(shard, sources)).items():
+            for key, record in found.latest.items():
+                try:
+                    _SOURCES[source](self, key.partition(b"/")[2].decode(), orjson.loads(record.value))
+                except (ValueError, TypeError, AttributeError, KeyError):
+                    continue  # a row that is none identifies nobody
 
     def take(self, told: Told, take: Callable[[], None], *, surely: bool = False) -> None:
         """Take something in when it is the person's; note a phone that is somebody else's too."""

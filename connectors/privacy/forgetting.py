@@ -181,8 +181,8 @@ async def _destinations(shard: Shard, traces: Traces, tell: Tell) -> None:
 
 async def _profiles(shard: Shard, traces: Traces) -> int:
     wanted = {PROFILES.key(shard.store, customer) for customer in traces.customers}
-    found = await scan(shard, PROFILES.name, lambda key, _: key in wanted, compacted=True)
-    return len(found.latest)
+    found = await scan(shard, {PROFILES.name: lambda key, _: key in wanted})
+    return len(found[PROFILES.name].latest)
 
 
 async def _why(shard: Shard, progress: Progress, asked: int) -> str:

@@ -5,7 +5,7 @@ A store's records stand in one partition of each topic, so a scan reads one shar
 
 import asyncio
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import orjson
 from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.provisioning import CHANGELOGS
-from connectors.kafka.reader import read_topic
+from connectors.kafka.reader import CommittedReader
 from schemas import topics
 from schemas.partition import shard_of
 
@@ -86,37 +86,40 @@ Matches = Callable[[bytes, bytes], bool]
 """(key, value) -> whether the record is of the person."""
 
 
-async def scan(shard: Shard, name: str, matches: Matches, *, compacted: bool) -> Standing:
-    """Return what of a topic matches, read committed to its end of now.
+async def scan(shard: Shard, wanted: Mapping[str, Matches]) -> dict[str, Standing]:
+    """Return what of some topics matches, read committed to their end of now.
 
     Args:
         shard: of the store.
-        name: of the topic or changelog, without the prefix.
-        matches: says which.
-        compacted: whether a later record of a key replaces an earlier one.
+        wanted: topic or changelog, without the prefix, to what says which of its records match.
     """
-    found, prefix = Standing(), f"{shard.store}/".encode()
-    async for record in records_of(shard, name):
-        key = record.key or b""
-        if compacted and key in found.latest:
+    found = {name: Standing() for name in wanted}
+    prefix = f"{shard.store}/".encode()
+    compacted = {name for name in wanted if name not in topics.BY_NAME or "compact" in topics.BY_NAME[name].cleanup}
+    async for name, record in records_of(shard, list(wanted)):
+        key, standing = record.key or b"", found[name]
+        if name in compacted and key in standing.latest:
             # Replaced by whatever comes, a tombstone too.
-            found.latest.pop(key)
-            found.copies += 1
-            found.last_copy = max(found.last_copy, record.timestamp)
-        if record.value is None or not key.startswith(prefix) or not matches(key, record.value):
+            standing.latest.pop(key)
+            standing.copies += 1
+            standing.last_copy = max(standing.last_copy, record.timestamp)
+        if record.value is None or not key.startswith(prefix) or not wanted[name](key, record.value):
             continue
-        place = key if compacted else b"%s#%d" % (key, record.offset)
-        found.latest[place] = record
-        found.last = max(found.last, record.timestamp)
+        place = key if name in compacted else b"%s#%d" % (key, record.offset)
+        standing.latest[place] = record
+        standing.last = max(standing.last, record.timestamp)
     return found
 
 
-async def records_of(shard: Shard, name: str) -> AsyncIterator[Any]:
-    """Hand out every record of a topic in the store's shard, up to its end of now."""
-    async for batch in read_topic(shard.connection, name, partitions=[shard.partition]):
-        for record in batch.records:
-            yield record
-        await asyncio.sleep(0)
+async def records_of(shard: Shard, names: list[str]) -> AsyncIterator[tuple[str, Any]]:
+    """Hand out every record of some topics in the store's shard, with its topic, up to their end of now."""
+    async with CommittedReader(shard.connection, names, partitions=[shard.partition]) as reader:
+        ends = await reader.ends()
+        async for batch in reader.until(ends):
+            for record in batch.records:
+                if record.offset < ends[batch.topic, batch.partition]:
+                    yield batch.topic, record
+            await asyncio.sleep(0)
 
 
 def original(raw: bytes) -> tuple[str | None, bytes, bytes]:

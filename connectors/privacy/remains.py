@@ -78,20 +78,15 @@ async def look(shard: Shard, traces: Traces) -> Remains:
         BrokerUnreachable: no broker answered, or the read does not get on.
     """
     remains, matches = Remains(), matching(traces)
-    for name in shard.topics:
-        if name in UNCONCERNED or name in LISTS:
-            continue
-        compacted = "compact" in BY_NAME[name].cleanup
-        found = await scan(shard, name, matches(name), compacted=compacted)
+    names = [name for name in shard.topics if name not in UNCONCERNED | LISTS]
+    tables = {shard.changelog(table): table for table in shard.tables if table not in LISTS}
+    places = {**{name: name for name in names}, **tables}
+    for name, found in (await scan(shard, {name: matches(place) for name, place in places.items()})).items():
         if name == topics.DEAD_LETTERS.name:
             remains.refusals = _refusals(found)
-        _note(remains, name, found, table=False)
-    for table in shard.tables:
-        if table in LISTS:
-            continue
-        found = await scan(shard, shard.changelog(table), matches(table), compacted=True)
-        _without_managed(table, found)
-        _note(remains, table, found, table=True)
+        elif places[name] == OUTBOX:
+            _leave_out_profiles(found)
+        _note(remains, places[name], found, table=name in tables)
     return remains
 
 
@@ -123,10 +118,8 @@ def _refusals(found: Standing) -> list[tuple[str, str]]:
     return sorted(told)
 
 
-def _without_managed(table: str, found: Standing) -> None:
+def _leave_out_profiles(found: Standing) -> None:
     """Leave out calls about profiles: they end first, and what they made is erased after them."""
-    if table != OUTBOX:
-        return
     for key, record in list(found.latest.items()):
         effect = orjson.loads(record.value)["effect"]
         if effect["id"].startswith("profile/"):

@@ -54,17 +54,19 @@ class House:
         self.number = 0
         monkeypatch.setattr(reading, "records_of", self._records_of)
 
-    async def _records_of(self, shard, name):
-        table = name.removeprefix("streams.").removesuffix("-changelog")
-        if name.startswith("streams."):
-            log = self.shard._changelogs[table]
-        elif name in self.shard._inputs:
-            log = self.shard._inputs[name]
-        else:
-            log = [SimpleNamespace(key=key, value=value, offset=at, timestamp=self.shard.now)
-                   for at, (key, value) in enumerate(self.shard.outputs(topics.BY_NAME[name]))]  # fmt: skip
-        for record in list(log):
-            yield record
+    async def _records_of(self, shard, names):
+        for name in names:
+            if name.startswith("streams."):
+                log = self.shard._changelogs[name.removeprefix("streams.").removesuffix("-changelog")]
+            elif name in self.shard._inputs:
+                log = self.shard._inputs[name]
+            else:
+                log = [
+                    SimpleNamespace(key=key, value=value, offset=at, timestamp=self.shard.now)
+                    for at, (key, value) in enumerate(self.shard.outputs(topics.BY_NAME[name]))
+                ]
+            for record in list(log):
+                yield name, record
 
     @property
     def place(self):
