@@ -10,7 +10,7 @@ from connectors.pixel.settings import CollectorSettings
 from schemas.partition import shard_of
 from schemas.stores import StoreConnection
 
-_BEARER: Final = b"bearer "
+_BEARER: Final = b"bearer"
 _BASIC: Final = b"basic "
 
 
@@ -102,7 +102,8 @@ class Admission:
 
 def bearer(header: bytes) -> str:
     """Return the token of an `Authorization: Bearer` header, or an empty text."""
-    return header[len(_BEARER) :].strip().decode("latin-1") if header[: len(_BEARER)].lower() == _BEARER else ""
+    scheme, _, token = header.partition(b" ")
+    return token.strip().decode("latin-1") if scheme.lower() == _BEARER else ""
 
 
 def holds_secret(secret: str, headers: dict[bytes, bytes], query: dict[str, str], body: bytes) -> bool:

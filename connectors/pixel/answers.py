@@ -4,14 +4,16 @@ A page can read an error only when the answer carries `Access-Control-Allow-Orig
 anything but exactly 200 with a JSON body as a failure.
 """
 
-from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+CLOSE: Final = (b"connection", b"close")
 JSON_TYPE: Final = (b"content-type", b"application/json")
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 # Credentials are never used, so any origin may read the answer; which origins may *send* is the store's choice.
 OPEN: Final[Headers] = (
     (b"access-control-allow-origin", b"*"),
@@ -20,18 +22,45 @@ OPEN: Final[Headers] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
     """One answer, ready to be sent."""
 
-    status: int
-    body: bytes
-    headers: Headers
+    __slots__ = ("_raw", "body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes, headers: Headers) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self._raw: bytes | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the request was refused."""
         return self.status >= 400  # noqa: PLR2004  HTTP: 4xx and 5xx
+
+    def raw(self, *, last: bool = False, bare: bool = False) -> bytes:
+        """Return the answer as it goes over the wire.
+
+        The plain form is made once: `RECEIVED` is one object, answered to every event.
+
+        Args:
+            last: whether the connection ends with it.
+            bare: without the body, for `HEAD`.
+        """
+        if last or bare:
+            return _head(self.status, (*self.headers, CLOSE) if last else self.headers) + (b"" if bare else self.body)
+        if self._raw is None:
+            self._raw = _head(self.status, self.headers) + self.body
+        return self._raw
+
+
+def _head(status: int, headers: Headers) -> bytes:
+    lines = [b"%s: %s" % header for header in headers]
+    if any(b"\n" in line or b"\r" in line for line in lines):
+        raise ValueError(
+            "a header of an answer holds a line break: nothing that was sent to us may begin a line of its own"
+        )
+    return b"\r\n".join((_STATUS_LINES[status], *lines, b"\r\n"))
 
 
 def answer(status: int, document: Any, *headers: tuple[bytes, bytes]) -> Answer:
@@ -77,4 +106,3 @@ def busy(description: str, seconds: int = 5) -> Answer:
 
 
 RECEIVED: Final = answer(200, {"status": "received"})
-CLOSE: Final = (b"connection", b"close")

@@ -1,10 +1,11 @@
-"""The collector as a raw ASGI application: routing, and nothing between it and the handlers.
+"""The collector as an application: routing, and nothing between it and the handlers.
 
 Every request gets exactly one answer, with CORS headers, whatever happens in its handler.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -14,7 +15,6 @@ from connectors.pixel.cors import preflight
 from connectors.pixel.health import Health
 from connectors.pixel.hooks import Hooks
 from connectors.pixel.intake import Intake
-from connectors.pixel.limits import Receive
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.proxy import Proxy
 from connectors.pixel.request import Refused, Request
@@ -25,15 +25,17 @@ from connectors.pixel.wire import WireError
 
 log = structlog.get_logger()
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Handler = Callable[[Request], Awaitable[Answer]]
 
 _PUBLIC: Final = "/v1/public/"
+_REPORTS: Final = "/v1/reports/"
+_REPORTS_LIMIT: Final = 4 << 20
+"""A hundred reports a call by default, and the vendor does not split what we refuse."""
 _NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this address.")
 
 
 class Collector:
-    """The ASGI application of one worker process."""
+    """The application of one worker process."""
 
     def __init__(
         self,
@@ -53,10 +55,10 @@ class Collector:
         self._hooks = Hooks(intake)
         self._working = 0
         self._routes: dict[tuple[str, str], Handler] = {
-            ("POST", "/v1/track/events"): tracking.event,
+            ("POST", "/v1/track/events"): partial(tracking.one, kind="event"),
             ("POST", "/v1/track/batch"): tracking.batch,
-            ("POST", "/v1/public/acks"): tracking.acknowledgement,
-            ("POST", "/v1/public/identifications"): tracking.identification,
+            ("POST", "/v1/public/acks"): partial(tracking.one, kind="acknowledgement"),
+            ("POST", "/v1/public/identifications"): partial(tracking.one, kind="identification"),
             ("POST", "/v1/track/sessions"): tracking.session,
             ("GET", "/v1/track/pixel.gif"): tracking.picture,
         }
@@ -68,42 +70,42 @@ class Collector:
             "/metrics": self._measured,
         }
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return
-        method, path = scope["method"], scope["path"]
-        if method == "OPTIONS":
-            requested = next((v for k, v in scope["headers"] if k == b"access-control-request-headers"), b"")
-            await _send(send, preflight(requested))
-            return
+    def body_limit(self, path: str) -> int:
+        """Return how many bytes a request to a path may bring."""
+        return _REPORTS_LIMIT if path.startswith(_REPORTS) else self._settings.body_limit
+
+    async def answer(self, request: Request) -> Answer:
+        """Return the one answer to a request."""
+        if request.method == "OPTIONS":
+            return preflight(request.headers.get(b"access-control-request-headers", b""))
         if self._working >= self._settings.concurrency:
             reply = busy("Too many requests at once.", 1)
         else:
             self._working += 1
             try:
-                reply = await self._answer(Request(scope, receive, self._settings), method, path)
+                reply = await self._handled(request)
+            except Refused as refused:
+                reply = refused.answer
+            except WireError as error:
+                reply = answer(422, {"errors": error.errors})
+            except Exception:
+                log.exception("a request failed", path=_label(request.path))
+                reply = refusal(500, "internal", "The collector failed on this request; nothing is known to be kept.")
             finally:
                 self._working -= 1
-        self._metrics.answered(_label(path), reply.status)
-        await _send(send, reply)
+        self._metrics.answered(_label(request.path), str(reply.status))
+        return reply
 
-    async def _answer(self, request: Request, method: str, path: str) -> Answer:
-        try:
-            handler = self._routes.get((method, path))
-            if handler is not None:
-                return await handler(request)
-            plain = self._plain.get(path)
-            if plain is not None and method == "GET":
-                return plain()
-            return await self._by_prefix(request, method, path)
-        except Refused as refused:
-            return refused.answer
-        except WireError as error:
-            return answer(422, {"errors": error.errors})
-        except Exception:
-            log.exception("a request failed", path=_label(path))
-            return refusal(500, "internal", "The collector failed on this request; nothing is known to be kept.")
+    def _handled(self, request: Request) -> Awaitable[Answer]:
+        method, path = request.method, request.path
+        handler = self._routes.get((method, path))
+        return handler(request) if handler is not None else self._elsewhere(request, method, path)
+
+    async def _elsewhere(self, request: Request, method: str, path: str) -> Answer:
+        plain = self._plain.get(path)
+        if plain is not None and method in {"GET", "HEAD"}:
+            return plain()
+        return await self._by_prefix(request, method, path)
 
     async def _by_prefix(self, request: Request, method: str, path: str) -> Answer:
         parts = path.split("/")[1:]
@@ -121,22 +123,15 @@ class Collector:
     async def _passed_on(self, request: Request) -> Answer:
         admitted, _ = self._intake.admit(request)
         self._intake.charge(admitted)
-        raw_path: bytes = request.scope.get("raw_path") or request.path.encode()
-        target = raw_path.decode("latin-1").removeprefix("/v1")
-        if request.scope["query_string"]:
-            target += "?" + request.scope["query_string"].decode("latin-1")
-        body = await request.body()
+        target = request.raw_path.decode("latin-1").removeprefix("/v1")
+        if request.query_string:
+            target += "?" + request.query_string.decode("latin-1")
         return await self._proxy.pass_on(
-            admitted.connection.hellotext.url, target, request.method, request.headers, body
+            admitted.connection.hellotext.url, target, request.method, request.headers, request.body()
         )
 
     def _measured(self) -> Answer:
         return other(200, generate_latest(self._metrics.registry), CONTENT_TYPE_LATEST)
-
-
-async def _send(send: Send, reply: Answer) -> None:
-    await send({"type": "http.response.start", "status": reply.status, "headers": list(reply.headers)})
-    await send({"type": "http.response.body", "body": reply.body})
 
 
 _LABELS: Final = {

@@ -7,8 +7,6 @@ from connectors.pixel.reports import read_reports
 from connectors.pixel.request import Refused, Request
 from connectors.pixel.triggers import RESOURCES, TriggerError, is_ping, read_hints
 
-_REPORTS_LIMIT = 4 << 20  # a hundred reports a call by default, and the vendor does not split what we refuse
-
 
 class Hooks:
     """Handlers of the vendors' paths."""
@@ -21,7 +19,7 @@ class Hooks:
 
         Unreadable entries become dead letters and the rest is kept: the vendor would only send all of them again.
         """
-        admitted, raw = await self._authenticated(request, store, _REPORTS_LIMIT)
+        admitted, raw = self._authenticated(request, store)
         document = await self._intake.document(raw, admitted)
         sender = self._intake.sender(request, admitted)
         records, refused = read_reports(document, sender, request.query.get("channel"))
@@ -35,7 +33,7 @@ class Hooks:
         """`POST /v1/triggers/{store}/{customers|orders}`: Master Data triggers and the OMS hook."""
         if resource not in RESOURCES:
             return refusal(404, "not_found", "Triggers are about customers or orders.")
-        admitted, raw = await self._authenticated(request, store, None)
+        admitted, raw = self._authenticated(request, store)
         document = await self._intake.document(raw, admitted)
         if is_ping(document):
             return RECEIVED
@@ -50,9 +48,9 @@ class Hooks:
         self._intake.count("hint", len(hints))
         return RECEIVED
 
-    async def _authenticated(self, request: Request, store: str, limit: int | None) -> tuple[Admitted, bytes]:
+    def _authenticated(self, request: Request, store: str) -> tuple[Admitted, bytes]:
         admitted = self._intake.open().by_name(store)
-        raw = await request.body(limit)
+        raw = request.body()
         # The same answer for an unknown store and a wrong secret: the address tells nobody which stores exist.
         if admitted is None or not holds_secret(admitted.hook_secret, request.headers, request.query, raw):
             raise Refused(refusal(401, "not_allowed", "Unknown store or wrong secret: use the store's hook secret."))

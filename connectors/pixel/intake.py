@@ -5,16 +5,14 @@ import time
 from base64 import b64encode
 from typing import Any, Final
 
-import orjson
-
 from connectors.pixel.admission import Admission, Admitted, bearer
 from connectors.pixel.answers import busy, refusal
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
-from connectors.pixel.records import Record, Sealed, Sender, seal
+from connectors.pixel.records import Record, Sealed, Sender
 from connectors.pixel.request import MalformedError, Refused, Request, decode
+from connectors.pixel.settings import CollectorSettings
 from connectors.pixel.spool import SpoolFullError
-from connectors.pixel.wire import Told
 from schemas import topics
 from schemas.clock import to_text
 from schemas.events import encode, new_id
@@ -28,8 +26,9 @@ _UNKNOWN: Final = (
 class Intake:
     """What all endpoints share."""
 
-    def __init__(self, outlet: Outlet, metrics: Metrics) -> None:
+    def __init__(self, outlet: Outlet, metrics: Metrics, settings: CollectorSettings) -> None:
         self._outlet = outlet
+        self._trusted_proxies = settings.trusted_proxies
         self._metrics = metrics
         self.admission: Admission | None = None
 
@@ -91,33 +90,26 @@ class Intake:
         try:
             return decode(raw)
         except MalformedError as error:
-            await self.bury(admitted, "malformed", str(error), raw)
-            raise Refused(refusal(400, "invalid", f"{error}: send one JSON document.")) from error
+            raise await self.malformed(admitted, error, raw) from error
+
+    async def malformed(self, admitted: Admitted, error: MalformedError, raw: bytes) -> Refused:
+        """Bury a body that is no JSON, and return what its sender is told: 400."""
+        await self.bury(admitted, "malformed", str(error), raw)
+        return Refused(refusal(400, "invalid", f"{error}: send one JSON document."))
 
     def sender(self, request: Request, admitted: Admitted, *, server: bool = False) -> Sender:
         """Return the facts of a request that go into its events."""
         return Sender(
-            store=admitted.name,
-            secret=admitted.secret,
-            country=admitted.country,
-            privacy=admitted.privacy,
-            received=time.time_ns() // 1_000_000,
-            network=request.network,
-            user_agent=request.user_agent,
-            opted_out=request.headers.get(b"sec-gpc") == b"1",
-            server=server,
+            admitted.name,
+            admitted.secret,
+            admitted.country,
+            admitted.privacy,
+            time.time_ns() // 1_000_000,
+            request.network(self._trusted_proxies),
+            request.user_agent,
+            request.headers.get(b"sec-gpc") == b"1",
+            server,
         )
-
-    def seal(self, told: Told, sender: Sender) -> Sealed:
-        """Return the records of a body.
-
-        Raises:
-            Refused: 422 when it nests deeper than JSON can be written.
-        """
-        try:
-            return seal(told, sender)
-        except orjson.JSONEncodeError as error:
-            raise Refused(refusal(422, "invalid", "The body is nested too deeply.")) from error
 
     async def keep(self, admitted: Admitted, sealed: list[Sealed]) -> None:
         """Return once everything is durable: identifications first, then the events (records.seal)."""

@@ -2,18 +2,10 @@
 
 import time
 import zlib
-from collections.abc import Awaitable, Callable
-from typing import Any
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class TooLargeError(ValueError):
     """The body passes the limit, as sent or unpacked."""
-
-
-class GoneError(ConnectionError):
-    """The sender hung up before its body was whole."""
 
 
 class BadEncodingError(ValueError):
@@ -42,31 +34,6 @@ class Bucket:
         return (min(count, self._burst) - self._tokens) / self._rate
 
 
-async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
-    """Return a request's body; one that comes too slowly is ended by the server (serve.Protocol).
-
-    Raises:
-        TooLargeError: when it is, or says that it is, larger than `limit`.
-        GoneError: when the sender hung up.
-    """
-    if declared is not None and declared.isdigit() and int(declared) > limit:
-        raise TooLargeError(f"the body has {int(declared)} bytes, the limit is {limit}")
-    message = await receive()
-    body = _part(message)
-    if not message.get("more_body"):
-        if len(body) > limit:
-            raise TooLargeError(f"the body has more than {limit} bytes")
-        return body
-    parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        parts.append(_part(message))
-        size += len(parts[-1])
-        if size > limit:
-            raise TooLargeError(f"the body has more than {limit} bytes")
-    return b"".join(parts)
-
-
 def unpack_body(body: bytes, encoding: bytes, limit: int) -> bytes:
     """Return a body without its `Content-Encoding` (gzip, deflate or identity), never more than `limit` bytes.
 
@@ -89,10 +56,3 @@ def unpack_body(body: bytes, encoding: bytes, limit: int) -> bytes:
     if not unpacker.eof:
         raise BadEncodingError("the compressed body is cut")
     return plain
-
-
-def _part(message: dict[str, Any]) -> bytes:
-    if message["type"] == "http.disconnect":
-        raise GoneError("the sender hung up")
-    body: bytes = message.get("body", b"")
-    return body

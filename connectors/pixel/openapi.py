@@ -107,6 +107,7 @@ _REFUSALS: Final = {
     "415": "The content encoding is not understood.",
     "422": "A parameter is missing or cannot be read; kept as a dead letter.",
     "429": "The store sends more than its rate; see Retry-After.",
+    "431": "The head of the request is too large.",
     "503": "Nothing was kept (Kafka is away and the spool is full, or the collector starts); see Retry-After.",
 }
 

@@ -1,15 +1,14 @@
 """One HTTP request, as far as the collector cares, and the refusals it may end in."""
 
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import orjson
 
 from connectors.pixel import limits
-from connectors.pixel.answers import CLOSE, Answer, refusal
+from connectors.pixel.answers import Answer, refusal
 from connectors.pixel.privacy import mask_address, sender_address
-from connectors.pixel.settings import CollectorSettings
 
 _USER_AGENT: Final = 512
 _QUERY_FIELDS: Final = 100
@@ -28,28 +27,66 @@ class MalformedError(ValueError):
 
 
 class Request:
-    """A request; its body is read once, under the limits."""
+    """A request, whole: its body is within the limit."""
 
-    __slots__ = ("__dict__", "headers", "method", "path", "scope")
+    __slots__ = (
+        "_body",
+        "_limit",
+        "_query",
+        "address",
+        "headers",
+        "keep_alive",
+        "method",
+        "path",
+        "query_string",
+        "raw_path",
+    )
 
-    def __init__(self, scope: dict[str, Any], receive: limits.Receive, settings: CollectorSettings) -> None:
-        self.scope = scope
-        self.method: str = scope["method"]
-        self.path: str = scope["path"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self._receive = receive
-        self._settings = settings
+    def __init__(
+        self,
+        method: str,
+        target: tuple[str, bytes, bytes],
+        headers: dict[bytes, bytes],
+        body: bytes,
+        *,
+        limit: int,
+        address: str | None = None,
+        keep_alive: bool = True,
+    ) -> None:
+        """Take what was sent.
 
-    @cached_property
+        Args:
+            method: such as `POST`.
+            target: path, the path as it was sent, and query.
+            headers: by their names in small letters.
+            body: as it was sent.
+            limit: bytes that it may have when unpacked.
+            address: of the other end of the connection.
+            keep_alive: whether another request may follow on the connection.
+        """
+        self.method = method
+        self.path, self.raw_path, self.query_string = target
+        self.headers = headers
+        self.address = address
+        self.keep_alive = keep_alive
+        self._body = body
+        self._limit = limit
+        self._query: dict[str, str] | None = None
+
+    @property
     def query(self) -> dict[str, str]:
         """The query's fields; of a repeated one the last."""
-        raw: bytes = self.scope["query_string"]
-        if not raw:
+        if not self.query_string:
             return {}
-        try:
-            return dict(parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=_QUERY_FIELDS))
-        except ValueError:
-            raise Refused(refusal(400, "invalid", f"The query has more than {_QUERY_FIELDS} fields.")) from None
+        if self._query is None:
+            try:
+                fields = parse_qsl(
+                    self.query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=_QUERY_FIELDS
+                )
+            except ValueError:
+                raise Refused(refusal(400, "invalid", f"The query has more than {_QUERY_FIELDS} fields.")) from None
+            self._query = dict(fields)
+        return self._query
 
     @property
     def user_agent(self) -> str | None:
@@ -57,29 +94,24 @@ class Request:
         value = self.headers.get(b"user-agent")
         return value[:_USER_AGENT].decode("latin-1") if value else None
 
-    @property
-    def network(self) -> str | None:
-        """The sender's network: /24 or /48, never its address."""
-        client = self.scope.get("client")
+    def network(self, trusted_proxies: int) -> str | None:
+        """Return the sender's network, /24 or /48, never its address; our own proxies' word for it counts."""
         forwarded = self.headers.get(b"x-forwarded-for", b"")
-        return _network(sender_address(client[0] if client else None, forwarded, self._settings.trusted_proxies))
+        return _network(sender_address(self.address, forwarded, trusted_proxies))
 
-    async def body(self, limit: int | None = None) -> bytes:
+    def body(self) -> bytes:
         """Return the body, unpacked.
 
         Raises:
-            Refused: 413 when it is too large, 408 when it never came, 415 when its encoding is not understood.
+            Refused: 413 when it unpacks to too much, 415 when its encoding is not understood.
         """
-        settings = self._settings
-        limit = limit or settings.body_limit
-        declared = self.headers.get(b"content-length")
+        encoding = self.headers.get(b"content-encoding")
+        if encoding is None:
+            return self._body
         try:
-            raw = await limits.read_body(self._receive, declared, limit)
-            return limits.unpack_body(raw, self.headers.get(b"content-encoding", b""), limit)
+            return limits.unpack_body(self._body, encoding, self._limit)
         except limits.TooLargeError as error:
             raise Refused(refusal(413, "too_large", f"{error}: send less at once.")) from error
-        except limits.GoneError as error:
-            raise Refused(refusal(408, "timeout", f"{error}.", None, CLOSE)) from error
         except limits.BadEncodingError as error:
             raise Refused(refusal(415, "invalid", f"{error}.")) from error
 

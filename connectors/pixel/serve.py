@@ -1,4 +1,4 @@
-"""One worker process of the collector: sockets, uvicorn, Kafka, spool; from start to a drained stop."""
+"""One worker process of the collector: sockets, Kafka, spool; from start to a drained stop."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.connection import KafkaConnection
@@ -21,9 +20,9 @@ from connectors.pixel.health import Health
 from connectors.pixel.intake import Intake
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
-from connectors.pixel.protocol import Protocol, sweep
 from connectors.pixel.proxy import Proxy
 from connectors.pixel.scripts import Scripts
+from connectors.pixel.server import Server
 from connectors.pixel.settings import CollectorSettings
 from connectors.pixel.spool import Spool
 from schemas import topics
@@ -60,26 +59,25 @@ async def run_collector(
     outlet = Outlet(connection, spool, metrics, ack_timeout=settings.ack_timeout)
     drainer = Drainer(outlet, spool, metrics)
     health = Health(outlet, spool, spool_limit=settings.spool_limit, ready_after=settings.ready_after)
-    intake = Intake(outlet, metrics)
+    intake = Intake(outlet, metrics, settings)
     proxy = Proxy(settings)
     app = Collector(settings, intake=intake, health=health, metrics=metrics, proxy=proxy, scripts=Scripts())
-    server = _server(app, settings)
+    server = Server(app, read_timeout=settings.read_timeout, idle_timeout=settings.idle_timeout)
     await outlet.start()
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.start(listener)
     helpers = [
         asyncio.create_task(drainer.run()),
-        asyncio.create_task(sweep(server.server_state.connections, settings.read_timeout)),
+        asyncio.create_task(server.sweep()),
         asyncio.create_task(_open_doors(connection, secrets, settings, intake, outlet)),
     ]
     try:
         host, port = listener.getsockname()[:2]
         ready(f"http://{host}:{port}")
         with _garbage_seldom():
-            await _first_of(stop.wait(), serving, helpers)
+            await _first_of(stop.wait(), helpers)
     finally:
         health.stopping = True
-        server.should_exit = True
-        await asyncio.wait([serving])
+        await server.stop(settings.read_timeout + 5)
         for helper in helpers:
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
@@ -106,9 +104,9 @@ def _garbage_seldom() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _first_of(stopped: Awaitable[Any], serving: asyncio.Task[None], helpers: list[asyncio.Task[None]]) -> None:
+async def _first_of(stopped: Awaitable[Any], helpers: list[asyncio.Task[None]]) -> None:
     waiting = asyncio.ensure_future(stopped)
-    done, _ = await asyncio.wait([waiting, serving, *helpers], return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait([waiting, *helpers], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     for task in done:
         if task is not waiting:
@@ -152,30 +150,3 @@ def bind(settings: CollectorSettings) -> socket.socket:
         raise OSError(error.errno, message) from error
     listener.setblocking(False)  # noqa: FBT003  the socket API
     return listener
-
-
-class _Server(uvicorn.Server):
-    """Leaves the signals to the front door."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: Collector, settings: CollectorSettings) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            http=Protocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,  # it would believe anybody's X-Forwarded-For; privacy.sender_address does not
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=int(settings.read_timeout) + 5,
-            backlog=4096,
-        )
-    )

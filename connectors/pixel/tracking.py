@@ -5,11 +5,13 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any, Final
 
+import orjson
+
 from connectors.pixel import firstparty
 from connectors.pixel.admission import Admitted
 from connectors.pixel.answers import RECEIVED, Answer, answer, other, problem, refusal
 from connectors.pixel.intake import Intake
-from connectors.pixel.records import Sealed, Sender
+from connectors.pixel.records import Sealed, Sender, seal
 from connectors.pixel.request import MalformedError, Refused, Request, decode
 from connectors.pixel.settings import CollectorSettings
 from connectors.pixel.wire import Told, WireError, read_acknowledgement, read_event, read_identification
@@ -32,17 +34,23 @@ class Tracking:
         self._intake = intake
         self._settings = settings
 
-    async def event(self, request: Request) -> Answer:
-        """`POST /v1/track/events`."""
-        return await self._one(request, "event")
-
-    async def acknowledgement(self, request: Request) -> Answer:
-        """`POST /v1/public/acks`."""
-        return await self._one(request, "acknowledgement")
-
-    async def identification(self, request: Request) -> Answer:
-        """`POST /v1/public/identifications`."""
-        return await self._one(request, "identification")
+    async def one(self, request: Request, kind: str) -> Answer:
+        """`POST /v1/track/events`, `/v1/public/acks`, `/v1/public/identifications`: one body of a kind."""
+        admitted, server, document, raw = self._opened(request)
+        self._intake.charge(admitted)
+        if not isinstance(document, dict):
+            raise await self._no_object(admitted, document, raw)
+        sender = self._intake.sender(request, admitted, server=server or _from_server(request, document))
+        try:
+            sealed = _read(document, kind, _given(request), sender)
+        except WireError as error:
+            await self._intake.bury(admitted, "invalid", str(error), raw)
+            raise
+        if sealed.identity is not None:  # first: see records.seal
+            await self._intake.store(admitted, [sealed.identity])
+        await self._intake.store(admitted, [sealed.event])
+        self._intake.count(kind)
+        return RECEIVED
 
     async def session(self, request: Request) -> Answer:
         """`POST /v1/track/sessions`: clients up to 1.8.2 and the iOS SDK ask for a session (A3.5).
@@ -80,7 +88,7 @@ class Tracking:
         page = {"url": url, "title": fields.pop("title", None), "referrer": fields.pop("referrer", None)}
         user = {name: fields.pop(name) for name in ("email", "phone", "user_id") if name in fields}
         document = {**fields, "page": page, "utm_params": utm, "user_parameters": user}
-        sealed = self._read(document, "event", None, self._intake.sender(request, admitted, server=server))
+        sealed = _read(document, "event", None, self._intake.sender(request, admitted, server=server))
         await self._intake.keep(admitted, [sealed])
         self._intake.count("event")
         return other(200, _PICTURE, "image/gif")
@@ -91,8 +99,10 @@ class Tracking:
         One answer for each event, in order: `received` with its id, or `rejected` with its errors. An event may be an
         acknowledgement or an identification, when its `kind` says so.
         """
-        admitted, server, document, raw = await self._document(request)
-        events, common = (document, {}) if isinstance(document, list) else _opened(document)
+        admitted, server, document, raw = self._opened(request)
+        if isinstance(document, MalformedError):
+            raise await self._intake.malformed(admitted, document, raw)
+        events, common = (document, {}) if isinstance(document, list) else _events(document)
         if not isinstance(events, list):
             await self._intake.bury(admitted, "invalid", "the batch has no events", raw)
             raise Refused(refusal(422, "parameter_missing", "events is missing: send an array of events.", "events"))
@@ -105,56 +115,60 @@ class Tracking:
         sender = self._intake.sender(request, admitted, server=server or _from_server(request, document))
         results, kept = [], []
         for number, entry in enumerate(events):
-            result, sealed = self._entry(entry, common, f"{key}/{number}" if key else None, sender)
+            result, sealed = _entry(entry, common, f"{key}/{number}" if key else None, sender)
             results.append(result)
-            kept += [sealed] if sealed else []
+            if sealed is not None:
+                kept.append(sealed)
         await self._intake.keep(admitted, kept)
         self._intake.count("event", len(kept))
         return answer(200, {"status": "received", "results": results})
 
-    def _entry(
-        self, entry: Any, common: dict[str, Any], given: str | None, sender: Sender
-    ) -> tuple[dict[str, Any], Sealed | None]:
-        if not isinstance(entry, dict):
-            return _rejected([problem("invalid", None, "The event is no JSON object.")]), None
-        kind = entry.get("kind")
+    def _opened(self, request: Request) -> tuple[Admitted, bool, Any, bytes]:
+        """Return the store, whether its back end sent it, and the body: decoded (or why it cannot be), and as it is."""
+        raw = request.body()
         try:
-            sealed = self._read({**common, **entry}, kind if kind in _READERS else "event", given, sender)
-        except WireError as error:
-            return _rejected(error.errors), None
-        return {"status": "received", "id": sealed.id}, sealed
+            document = decode(raw)
+        except MalformedError as error:
+            return *self._intake.admit(request), error, raw
+        business = document.get("business") if isinstance(document, dict) else None
+        return *self._intake.admit(request, business), document, raw
 
-    async def _one(self, request: Request, kind: str) -> Answer:
-        admitted, server, document, raw = await self._document(request)
-        self._intake.charge(admitted)
-        if not isinstance(document, dict):
-            await self._intake.bury(admitted, "invalid", "the body is no JSON object", raw)
-            raise Refused(refusal(422, "invalid", "The body is no JSON object."))
-        sender = self._intake.sender(request, admitted, server=server or _from_server(request, document))
-        try:
-            sealed = self._read(document, kind, _given(request), sender)
-        except WireError as error:
-            await self._intake.bury(admitted, "invalid", str(error), raw)
-            raise
-        await self._intake.keep(admitted, [sealed])
-        self._intake.count(kind)
-        return RECEIVED
-
-    async def _document(self, request: Request) -> tuple[Admitted, bool, Any, bytes]:
-        """Return the store, whether its back end sent it, and the body; admitted first where a header tells it."""
-        if b"authorization" in request.headers or "business" in request.query:
-            admitted, server = self._intake.admit(request)
-            raw = await request.body()
-            return admitted, server, await self._intake.document(raw, admitted), raw
-        raw = await request.body()
-        admitted, server = self._intake.admit(request, _business(raw))
-        return admitted, server, await self._intake.document(raw, admitted), raw
-
-    def _read(self, document: dict[str, Any], kind: str, given: str | None, sender: Sender) -> Sealed:
-        return self._intake.seal(_READERS[kind](document, given), sender)
+    async def _no_object(self, admitted: Admitted, document: Any, raw: bytes) -> Refused:
+        """Bury a body that is no JSON object, and return what its sender is told."""
+        if isinstance(document, MalformedError):
+            return await self._intake.malformed(admitted, document, raw)
+        await self._intake.bury(admitted, "invalid", "the body is no JSON object", raw)
+        return Refused(refusal(422, "invalid", "The body is no JSON object."))
 
 
-def _opened(document: Any) -> tuple[Any, dict[str, Any]]:
+def _read(document: dict[str, Any], kind: str, given: str | None, sender: Sender) -> Sealed:
+    """Return the records of a body.
+
+    Raises:
+        WireError: it breaks the contract, or nests deeper than JSON can be written.
+    """
+    try:
+        return seal(_READERS[kind](document, given), sender)
+    except orjson.JSONEncodeError as error:
+        raise WireError("invalid", None, "The event is nested too deeply.") from error
+
+
+def _entry(
+    entry: Any, common: dict[str, Any], given: str | None, sender: Sender
+) -> tuple[dict[str, Any], Sealed | None]:
+    """Return the answer to one event of a batch, and its records if it is one."""
+    if not isinstance(entry, dict):
+        return _rejected([problem("invalid", None, "The event is no JSON object.")]), None
+    kind = entry.get("kind")
+    try:
+        document = {**common, **entry} if common else entry
+        sealed = _read(document, kind if kind in _READERS else "event", given, sender)
+    except WireError as error:
+        return _rejected(error.errors), None
+    return {"status": "received", "id": sealed.id}, sealed
+
+
+def _events(document: Any) -> tuple[Any, dict[str, Any]]:
     if not isinstance(document, dict):
         return None, {}
     return document.get("events"), {key: value for key, value in document.items() if key not in {"events", "business"}}
@@ -165,19 +179,10 @@ def _rejected(errors: list[dict[str, str | None]]) -> dict[str, Any]:
 
 
 def _given(request: Request) -> str | None:
-    key = request.headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    return key[:200] or None
+    key = request.headers.get(b"idempotency-key")
+    return key.decode("latin-1").strip()[:200] or None if key else None
 
 
 def _from_server(request: Request, document: Any) -> bool:
     """A browser always tells its origin; WooCommerce's back end posts with the public id and without one (A3.1)."""
     return b"origin" not in request.headers and not (isinstance(document, dict) and "page" in document)
-
-
-def _business(raw: bytes) -> Any:
-    """The body's own `business`: a beacon cannot set a header. Whether the rest is JSON is said later."""
-    try:
-        document = decode(raw)
-    except MalformedError:
-        return None
-    return document.get("business") if isinstance(document, dict) else None

@@ -35,6 +35,7 @@ _UTM: Final = frozenset(("source", "medium", "campaign", "term", "content"))
 _ORDER_KEYS: Final = ("reference", "order", "order_id", "orderId", "order_group", "orderGroup")
 _ORDER_FORM_KEYS: Final = ("order_form", "order_form_id", "orderFormId", "orderForm")
 _NOTHING: Final = frozenset(("", "undefined", "null", "None"))
+_LONGEST_NOTHING: Final = max(map(len, _NOTHING))
 _LONGEST: Final = 512
 _LONGEST_URL: Final = 4096
 _MS_FROM: Final = 10**11  # as seconds this is the year 5138: a number this large is milliseconds
@@ -47,7 +48,7 @@ _NUMBER: Final = re.compile(r"^[+-]?\d{1,18}(\.\d+)?$")
 class WireError(ValueError):
     """The body breaks the contract; `errors` are entries of the answer."""
 
-    def __init__(self, type: str, parameter: str, description: str) -> None:  # noqa: A002  the wire's name
+    def __init__(self, type: str, parameter: str | None, description: str) -> None:  # noqa: A002  the wire's name
         super().__init__(description)
         self.errors = [problem(type, parameter, description)]
 
@@ -175,7 +176,7 @@ def text(value: Any, longest: int = _LONGEST) -> str | None:
     """Return a scalar as text, or None when it says nothing (empty, or the literal `undefined`: A6)."""
     if isinstance(value, str):
         value = value.strip()
-        return None if value in _NOTHING else value[:longest]
+        return None if len(value) <= _LONGEST_NOTHING and value in _NOTHING else value[:longest]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None

@@ -1,3 +1,4 @@
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ import pytest
 from connectors.kafka.connection import KafkaConnection
 from connectors.pixel.admission import Admission
 from connectors.pixel.app import Collector
+from connectors.pixel.connection import Connection
 from connectors.pixel.health import Health
 from connectors.pixel.intake import Intake
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
 from connectors.pixel.proxy import Proxy
 from connectors.pixel.scripts import Scripts
+from connectors.pixel.server import Server
 from connectors.pixel.settings import CollectorSettings
 from connectors.pixel.spool import Placed, Spool, unpack
 from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
@@ -70,11 +73,49 @@ class Reply:
         return orjson.loads(self.body)
 
 
+class Wire(asyncio.Transport):
+    """The other end of a connection, in memory: what a collector writes to it is one answer."""
+
+    def __init__(self, client: tuple[str, int]) -> None:
+        super().__init__({"peername": client})
+        self._written = b""
+        self._something = asyncio.Event()
+
+    def write(self, data: Any) -> None:
+        self._written += data
+        self._something.set()
+
+    async def answered(self) -> None:
+        """Wait for an answer; the collector writes each in one piece."""
+        await asyncio.wait_for(self._something.wait(), 10)
+
+    def reply(self, method: str) -> Reply:
+        """Return the one answer."""
+        head, _, body = self._written.partition(b"\r\n\r\n")
+        status, *lines = head.split(b"\r\n")
+        headers = dict(line.split(b": ", 1) for line in lines)
+        assert len(body) == (0 if method == "HEAD" else int(headers.get(b"content-length", b"0")))
+        return Reply(int(status.split()[1]), headers, body)
+
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+    def is_closing(self) -> bool:
+        return False
+
+    def is_reading(self) -> bool:
+        return True
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def write_eof(self) -> None: ...
+
+
 @dataclass
 class Bench:
     """The real application with Kafka away: everything that it accepts is in its spool."""
 
     app: Collector
+    server: Server
     spool: Spool
     settings: CollectorSettings
     stores: Stores
@@ -90,28 +131,16 @@ class Bench:
         client: tuple[str, int] = ("203.0.113.7", 5000),
     ) -> Reply:
         """Make one request, as a server would, and return the one answer."""
-        path, _, query = target.partition("?")
         given = {"authorization": "Bearer BID123", "origin": "https://shop.example", **(headers or {})}
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in given.items() if v],
-            "client": client,
-        }
-        sent: list[dict[str, Any]] = []
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
-        return Reply(sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"])
+        given.setdefault("content-length", str(len(body)))
+        head = "".join(f"{name}: {value}\r\n" for name, value in given.items() if value)
+        wire = Wire(client)
+        connection = Connection(self.server)
+        connection.connection_made(wire)
+        connection.data_received(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body)
+        await wire.answered()
+        connection.connection_lost(None)
+        return wire.reply(method)
 
     async def post(self, target: str, document: Any, headers: dict[str, str] | None = None) -> Reply:
         return await self.call("POST", target, orjson.dumps(document), headers)
@@ -136,12 +165,13 @@ async def make_bench(tmp_path: Path):
         spool = Spool(chosen.spool, limit=chosen.spool_limit, segment_size=chosen.segment_size)
         outlet = Outlet(KafkaConnection("127.0.0.1:1"), spool, metrics, ack_timeout=0.1)
         health = Health(outlet, spool, spool_limit=chosen.spool_limit, ready_after=chosen.ready_after)
-        intake = Intake(outlet, metrics)
+        intake = Intake(outlet, metrics, chosen)
         stores = Stores(*(connections or (store_connection(),)))
         intake.admission = Admission(stores, PrefixBox(), chosen, partitions=4)
         proxy = Proxy(chosen)
         app = Collector(chosen, intake=intake, health=health, metrics=metrics, proxy=proxy, scripts=Scripts())
-        bench = Bench(app, spool, chosen, stores, health)
+        server = Server(app, read_timeout=chosen.read_timeout, idle_timeout=chosen.idle_timeout)
+        bench = Bench(app, server, spool, chosen, stores, health)
         benches.append((bench, proxy))
         return bench
 
