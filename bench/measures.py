@@ -33,28 +33,8 @@ for n in range(100):
 print((rss() - before) / 1e6)
 """
 
-COST = """
-import random, sys, tempfile, time
-from pathlib import Path
-from streams.engine.disk import Disks
-from streams.engine.parts import memory_part
-from streams.engine.table import RAW, Table
-table, keys = Table("ids", RAW), int(sys.argv[2])
-part = memory_part(table) if sys.argv[1] == "memory" else Disks(Path(tempfile.mkdtemp())).part(table, 0)
-for first in range(0, keys, 10_000):
-    part.apply({f"store/{n:012}": b"1" for n in range(first, min(keys, first + 10_000))}, 0, first)
-chance, spent = random.Random(7), 0.0
-for turn in range(40):
-    wanted = [f"store/{chance.randrange(keys):012}" for _ in range(5_000)]
-    started = time.process_time()
-    for key in wanted:
-        part.get(key, -1)
-    part.apply(dict.fromkeys(wanted, b"2"), 0, keys + turn)
-    spent += time.process_time() - started
-print(spent / (40 * 5_000) * 1e6)
-"""
-FEW, MANY = 10_000, 1_000_000
-"""Keys between which a read and a write must not become dearer; `python -m bench` has no time for ten million."""
+FEW, MANY = 10_000, 10_000_000
+"""Keys between which an event must not become dearer."""
 
 
 class Engine:
@@ -166,23 +146,44 @@ def memory(kind: str) -> float:
     return float(found.stdout)
 
 
-def cost(kind: str, keys: int) -> float:
-    """Return the CPU microseconds of a random read and write in a table of so many keys."""
-    command = [sys.executable, "-c", COST, kind, str(keys)]
-    return float(subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout)
+async def cost(kind: str, keys: int) -> tuple[float, float]:
+    """Return what an event of job (b), and a random read and write, cost beside so many keys (table_cost.py)."""
+    command = [sys.executable, "-m", "bench.peers.table_cost", kind, str(keys)]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        told, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    event, key = told.decode().split()
+    return float(event), float(key)
+
+
+def row(  # noqa: PLR0917  a row of a table
+    job: str, value: float, asked: float, unit: str, better: str, peer: str = "asked for"
+) -> dict[str, Any]:
+    """Return a row of latest.json, and tell it."""
+    ratio = value / asked if better == "higher" else asked / value
+    print(f"{job}: {value:,.2f} {unit} ({peer}: {asked:,.2f})", flush=True)
+    return {
+        "job": job, "subject": "engine", "peer": peer, "value": round(value, 2), "peer_value": round(asked, 2),
+        "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": 1,
+    }  # fmt: skip
+
+
+async def many_keys(kind: str) -> list[dict[str, Any]]:
+    """Return the rows of one kind of table beside many keys."""
+    (event_few, key_few), (event_many, key_many) = await cost(kind, FEW), await cost(kind, MANY)
+    peer, where = "among ten thousand", "in memory" if kind == "memory" else "on disk"
+    return [
+        row(f"an event of job (b) among ten million ids, {where}", event_many, event_few, "us", "lower", peer),
+        row(f"a random read and write among ten million keys, {where}", key_many, key_few, "us", "lower", peer),
+    ]
 
 
 async def measure(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Measure it all, against what was asked for."""
-
-    def row(  # noqa: PLR0917  a row of a table
-        job: str, value: float, asked: float, unit: str, better: str, peer: str = "asked for"
-    ) -> dict[str, Any]:
-        ratio = value / asked if better == "higher" else asked / value
-        print(f"{job}: {value:,.1f} {unit} ({peer}: {asked:,.0f})", flush=True)
-        return {"job": job, "subject": "engine", "peer": peer, "value": round(value, 2), "peer_value": asked,
-                "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": 1}  # fmt: skip
-
     hop = await latency(options)
     return [
         row("one hop at 2,000 events/s, p50", hop["p50"], 25, "ms", "lower"),
@@ -191,20 +192,5 @@ async def measure(options: dict[str, Any]) -> list[dict[str, Any]]:
         row("restore in memory", await restore(options), 300_000, "keys/s", "higher"),
         row("memory of a million ids, in memory", memory("memory"), 300, "MB", "lower", "our own bound"),
         row("memory of a million ids, on disk", memory("disk"), 150, "MB", "lower", "our own bound"),
-        row(
-            "a read and a write among a million keys, in memory",
-            cost("memory", MANY),
-            cost("memory", FEW),
-            "us",
-            "lower",
-            "among ten thousand",
-        ),
-        row(
-            "a read and a write among a million keys, on disk",
-            cost("disk", MANY),
-            cost("disk", FEW),
-            "us",
-            "lower",
-            "among ten thousand",
-        ),
+        *[line for kind in ("memory", "disk") for line in await many_keys(kind)],
     ]

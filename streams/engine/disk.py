@@ -12,7 +12,16 @@ from struct import Struct
 from time import time
 
 import structlog
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import (
+    BlockBasedIndexType,
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+)
 
 from streams.engine.parts import STAMP, STAMP_SIZE, ChangelogRecord
 from streams.engine.table import Table
@@ -55,6 +64,12 @@ class Disks:
         blocks.set_block_cache(self._cache)
         blocks.set_cache_index_and_filter_blocks(True)
         blocks.set_bloom_filter(10, False)
+        # Index and filter in pieces of a block's size. Whole, those of a file of millions of keys are megabytes, more
+        # than one of the cache's 64 slices holds, and each read loads them anew: 300 us at three million keys, not 1.4.
+        blocks.set_index_type(BlockBasedIndexType.two_level_index_search())
+        blocks.set_partition_filters(True)
+        blocks.set_metadata_block_size(4096)
+        blocks.set_pin_top_level_index_and_filter(True)
         options = Options(raw_mode=True)
         options.create_if_missing(True)
         options.set_block_based_table_factory(blocks)
@@ -160,6 +175,12 @@ class DiskPart:
 
     def count(self) -> int:
         return int(self._database.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    @property
+    def compacting(self) -> bool:
+        """Whether RocksDB is still putting in order what was written, in threads of its own."""
+        asked = ("rocksdb.num-running-compactions", "rocksdb.compaction-pending")
+        return any(self._database.property_int_value(name) for name in asked)
 
     def clear(self) -> None:
         for prefix in (self._rows, self._order):

@@ -6,6 +6,7 @@ of rows cost the garbage collector nothing. Rows of a table with a time to live 
 is also the timestamp of their changelog record, so that the order of expiry survives a restart.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Protocol, cast
@@ -111,14 +112,17 @@ class ExpiringMemoryPart:
     """A part in memory whose rows expire.
 
     Keys are noted in buckets by the time of their write; a bucket whose whole span has passed the horizon is worked
-    off from its head. A key that was rewritten since stands in a later bucket too, and is skipped in the older one.
+    off. A key that was rewritten since stands in a later bucket too, and is skipped in the older one.
+
+    A bucket holds tuples, one for each transaction: Python's garbage collector walks through a list of a million keys
+    again and again, and leaves tuples of texts alone once it has seen them.
     """
 
     def __init__(self, ttl_ms: int) -> None:
         self.position: int | None = None
         self._rows: dict[str, bytes] = {}
         self._width = max(1, ttl_ms // BUCKETS)
-        self._buckets: dict[int, list[str]] = {}
+        self._buckets: dict[int, list[tuple[str, ...]]] = {}
         self._offered: list[str] = []
 
     def get(self, key: str, horizon: int) -> bytes | None:
@@ -127,25 +131,37 @@ class ExpiringMemoryPart:
             return None
         return row[STAMP_SIZE:]
 
-    def _write(self, key: str, value: bytes | None, at: int, stamp: bytes) -> None:
-        if value is None:
-            self._rows.pop(key, None)
-            return
-        bucket = at // self._width
-        old = self._rows.get(key)
-        if old is None or STAMP.unpack_from(old)[0] // self._width != bucket:
-            self._buckets.setdefault(bucket, []).append(key)
-        self._rows[key] = stamp + value
+    def _written_in(self, key: str) -> int | None:
+        row = self._rows.get(key)
+        return None if row is None else STAMP.unpack_from(row)[0] // self._width
 
     def apply(self, writes: Mapping[str, bytes | None], at: int, position: int) -> None:
-        stamp = STAMP.pack(at)
+        rows, stamp, bucket = self._rows, STAMP.pack(at), at // self._width
+        noted = []
         for key, value in writes.items():
-            self._write(key, value, at, stamp)
+            if value is None:
+                rows.pop(key, None)
+                continue
+            if key not in rows or self._written_in(key) != bucket:
+                noted.append(key)
+            rows[key] = stamp + value
+        if noted:
+            self._buckets.setdefault(bucket, []).append(tuple(noted))
         self.position = position
 
     def restore(self, records: Iterable[ChangelogRecord], position: int) -> None:
+        rows, noted = self._rows, defaultdict[int, list[str]](list)
         for record in records:
-            self._write(record.key.decode(), record.value, record.timestamp, STAMP.pack(record.timestamp))
+            key, value = record.key.decode(), record.value
+            if value is None:
+                rows.pop(key, None)
+                continue
+            bucket = record.timestamp // self._width
+            if key not in rows or self._written_in(key) != bucket:
+                noted[bucket].append(key)
+            rows[key] = STAMP.pack(record.timestamp) + value
+        for bucket, keys in noted.items():
+            self._buckets.setdefault(bucket, []).append(tuple(keys))
         self.position = position
 
     def expired(self, horizon: int, limit: int) -> list[str]:
@@ -155,12 +171,10 @@ class ExpiringMemoryPart:
             oldest = min(self._buckets)
             if (oldest + 1) * self._width > horizon:
                 break
-            keys = self._buckets[oldest]
-            taken = keys[-(limit - len(self._offered)) :]
-            del keys[-len(taken) :]
-            if not keys:
+            noted = self._buckets[oldest]
+            self._offered += [key for key in noted.pop() if self._is_old(key, horizon)]
+            if not noted:
                 del self._buckets[oldest]
-            self._offered += [key for key in taken if self._is_old(key, horizon)]
         return self._offered[:limit]
 
     def _is_old(self, key: str, horizon: int) -> bool:

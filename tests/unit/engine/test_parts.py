@@ -1,5 +1,6 @@
 """Parts: memory and disk behave the same, keys expire in time and without a scan, restarts lose nothing."""
 
+import gc
 import time
 from datetime import timedelta
 
@@ -106,8 +107,32 @@ class TestExpiry:
         assert overdue <= offered
 
 
+def test_the_garbage_collector_has_nothing_to_walk_through():
+    """Rows and the order of their expiry are texts and bytes in containers that Python stops watching."""
+    part = memory_part(EXPIRING)
+    for first in range(0, 20_000, 1_000):
+        part.apply({f"k{n}": b"1" for n in range(first, first + 1_000)}, START, first)
+    gc.collect()
+    noted = [keys for bucket in part._buckets.values() for keys in bucket]
+    assert sum(map(len, noted)) == 20_000
+    assert not any(map(gc.is_tracked, [part._rows, *noted]))
+
+
 class TestDisk:
     """What stays on disk."""
+
+    def test_an_absent_key_costs_the_same_among_millions(self, tmp_path):
+        """The filter that says so is loaded in pieces; whole, it fits nowhere in the cache, and took 300 us."""
+        disks = Disks(tmp_path)
+        part = disks.part(PLAIN, 0)
+        for first in range(0, 3_000_000, 50_000):
+            part.apply(dict.fromkeys((f"store/{n:012}" for n in range(first, first + 50_000)), b"1"), START, first)
+        while part.compacting:
+            time.sleep(0.01)
+        started = time.thread_time()
+        assert not any(part.get(f"store/{n:012}x", -1) for n in range(0, 3_000_000, 3_000))
+        assert (time.thread_time() - started) / 1_000 < 100e-6
+        disks.close()
 
     def test_a_restart_finds_rows_and_position(self, tmp_path):
         """Rows and the position behind them are written together."""
