@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     worker_web_port: int | None = Field(
         default=None, ge=1, le=65535, description="Health and metrics; none by default."
     )
-    worker_wait_ms: int = Field(default=20, ge=1, le=10_000, description="Pause between batches of a topic.")
+    worker_wait_ms: int = Field(default=15, ge=1, le=10_000, description="Pause between batches of a topic.")
     worker_standby: int = Field(default=0, ge=0, le=5, description="Workers that keep a copy of each table.")
     rate_hellotext: float = _rate("hellotext", "profiles and sessions")
     rate_hellotext_events: float = _rate("hellotext-events", "events passed on")
