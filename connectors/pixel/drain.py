@@ -9,6 +9,7 @@ import structlog
 
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
+from connectors.pixel.seldom import Seldom
 from connectors.pixel.spool import Placed, Spool, unpack
 
 log = structlog.get_logger()
@@ -27,12 +28,14 @@ class Drainer:
         self._outlet = outlet
         self._spool = spool
         self._metrics = metrics
+        self._unread = Seldom()
 
     async def run(self) -> None:
         """Drain for ever."""
         adopted = time.monotonic()
         while True:
             self._metrics.spool_bytes.set(self._spool.size)
+            await self._spool.probe()
             if time.monotonic() - adopted > _ADOPT_EVERY:
                 adopted = time.monotonic()
                 self._spool.adopt()
@@ -50,9 +53,10 @@ class Drainer:
         try:
             raw = await asyncio.to_thread(segment.read_bytes)
         except OSError as error:
-            log.exception(
-                "a segment of the spool cannot be read: it stays where it is", file=segment.name, error=str(error)
-            )
+            if self._unread.due():
+                log.exception(
+                    "a segment of the spool cannot be read: it stays where it is", file=segment.name, error=str(error)
+                )
             return False
         records = list(unpack(raw))
         # Sorted by lane, each in its own order: a batch goes to one partition.

@@ -33,6 +33,8 @@ class Health:
             reasons.append(f"Kafka's last acknowledgement is {age:.0f} s old")
         if fill > 0.9:  # noqa: PLR2004  a tenth is left for what is on its way while the balancer turns
             reasons.append(f"the spool is {fill:.0%} full")
+        if self._outlet.away and self._spool.room.trouble:
+            reasons.append(self._spool.room.trouble)
         if self.stopping:
             reasons.append("the collector is stopping")
         document: dict[str, Any] = {
@@ -40,5 +42,6 @@ class Health:
             "reasons": reasons,
             "last_acknowledgement_age_s": None if age is None else round(age, 3),
             "spool_bytes": self._spool.size,
+            "spool_trouble": self._spool.room.trouble,
         }
         return answer(503 if reasons else 200, document)

@@ -223,8 +223,7 @@ class Outlet:
                 await producer.stop()
                 if unreachable.due():
                     log.warning(
-                        "kafka cannot be reached, trying again: accepted events wait in the spool; start the broker, or"
-                        " set KAFKA_BOOTSTRAP_SERVERS to where it is",
+                        "kafka cannot be reached, trying again: start it, or set KAFKA_BOOTSTRAP_SERVERS to its place",
                         bootstrap_servers=self._connection.bootstrap_servers,
                         error=type(error).__name__,
                     )

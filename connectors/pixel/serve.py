@@ -22,6 +22,7 @@ from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
 from connectors.pixel.proxy import Proxy
 from connectors.pixel.scripts import Scripts
+from connectors.pixel.seldom import Seldom
 from connectors.pixel.server import Server
 from connectors.pixel.settings import CollectorSettings
 from connectors.pixel.spool import Spool
@@ -117,6 +118,7 @@ async def _open_doors(
     connection: KafkaConnection, secrets: SecretBox, settings: CollectorSettings, intake: Intake, outlet: Outlet
 ) -> None:
     """Read the stores and the number of partitions, as soon as Kafka is there; then follow the stores."""
+    unread = Seldom()
     while True:
         try:
             partitions = await outlet.partitions(topics.PIXEL_EVENTS.name)
@@ -125,7 +127,12 @@ async def _open_doors(
                 log.info("the collector knows the stores", stores=len(list(directory.all())), partitions=partitions)
                 await asyncio.Event().wait()
         except (KafkaError, OSError) as error:
-            log.warning("the stores cannot be read yet, trying again", error=type(error).__name__)
+            if unread.due():
+                log.warning(
+                    "the stores cannot be read yet, trying again: hellotext-vtex doctor says what is missing",
+                    bootstrap_servers=connection.bootstrap_servers,
+                    error=type(error).__name__,
+                )
             await asyncio.sleep(_RETRY)
 
 

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from connectors.pixel.records import Record
+from connectors.pixel.room import PROBE, Room, unwritable
 
 _HEAD: Final = struct.Struct("<II")  # length of the payload, crc32 of the payload
 _PARTS: Final = struct.Struct("<iBBHI")  # partition, event, length of topic, of key, of value
@@ -94,6 +95,7 @@ class Spool:
         unborn.mkdir(mode=0o700)
         self._lock = _lock(unborn / _LOCK)
         self._folder = unborn.rename(folder / name)
+        self.room = Room(self._folder)
         self.adopt()
 
     @property
@@ -121,6 +123,11 @@ class Spool:
         # Shielded: others wait for the same fsync.
         await asyncio.shield(waiting.done)
 
+    async def probe(self) -> None:
+        """After a trouble, look whether there is room again."""
+        if self.size + PROBE <= self._limit:
+            await self.room.probe()
+
     async def _write_all(self) -> None:
         try:
             while self._waiting.done is not None:
@@ -131,18 +138,26 @@ class Spool:
             self._writing = None
 
     async def _write_group(self, data: bytes, done: asyncio.Future[None]) -> None:
-        if self.size + len(data) > self._limit:
-            done.set_exception(SpoolFullError(f"the spool holds {self.size} of {self._limit} bytes"))
+        why = await self._try_to_write(data)
+        if why is None:
+            self.room.found()
+            self._sizes[self._active()] = self._written
+            done.set_result(None)
         else:
-            try:
-                await asyncio.to_thread(self._write, data)
-            except OSError as error:
-                done.set_exception(SpoolFullError(f"the spool cannot be written: {error.strerror}"))
-            else:
-                self._sizes[self._active()] = self._written
-                done.set_result(None)
+            self.room.refused(why)
+            done.set_exception(SpoolFullError(why))
         # Nobody may be waiting any more.
         done.exception()
+
+    async def _try_to_write(self, data: bytes) -> str | None:
+        """Write, or return why nothing was written."""
+        if self.size + len(data) > self._limit:
+            return f"the spool is full: it holds {self.size} of {self._limit} bytes"
+        try:
+            await asyncio.to_thread(self._write, data)
+        except OSError as error:
+            return unwritable(error)
+        return None
 
     def _write(self, data: bytes) -> None:
         if self._file is None:

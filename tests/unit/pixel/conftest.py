@@ -120,6 +120,7 @@ class Bench:
     settings: CollectorSettings
     stores: Stores
     health: Health
+    outlet: Outlet
     seen: int = field(default=0)
 
     async def call(
@@ -171,7 +172,7 @@ async def make_bench(tmp_path: Path):
         proxy = Proxy(chosen)
         app = Collector(chosen, intake=intake, health=health, metrics=metrics, proxy=proxy, scripts=Scripts())
         server = Server(app, read_timeout=chosen.read_timeout, idle_timeout=chosen.idle_timeout)
-        bench = Bench(app, server, spool, chosen, stores, health)
+        bench = Bench(app, server, spool, chosen, stores, health, outlet)
         benches.append((bench, proxy))
         return bench
 

@@ -7,7 +7,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.pixel.limits import Bucket
-from connectors.pixel.producer import Outlet
 from schemas.events import CloudEvent
 from schemas.fates import DeadLetter
 from schemas.pixel import Identification, TrackingEvent
@@ -236,6 +235,15 @@ class TestBatch:
         assert {event["data"]["session"] for event in bench.topic("pixel.events")} == {"S"}
         assert bench.kept()[0].record.topic == "pixel.identities"
 
+    async def test_an_event_that_cannot_be_written_stops_only_itself(self, make_bench):
+        """It nests deeper than JSON can be written."""
+        bench = make_bench()
+        deep = b'{"kind":"identification","email":"a@b.co","more":%b}' % (b"[" * 300 + b"]" * 300)
+        reply = await bench.call("POST", "/v1/track/batch", b'[{"action":"a"},%b,{"action":"b"}]' % deep)
+
+        assert [result["status"] for result in reply.json()["results"]] == ["received", "rejected", "received"]
+        assert [event["data"]["action"] for event in bench.topic("pixel.events")] == ["a", "b"]
+
     async def test_a_batch_is_bounded(self, make_bench):
         """One request does not bring more than the limit."""
         assert (await make_bench(batch_limit=2).post("/v1/track/batch", [{"action": "a"}] * 3)).status == 413
@@ -368,8 +376,7 @@ def test_a_bucket_refills():
 async def test_an_outlet_without_kafka_and_disk_fails_for_everyone_who_waits(make_bench):
     """One failure resolves the whole group, and the lane goes on afterwards."""
     bench = make_bench(spool_limit=10)
-    outlet: Outlet = bench.app._intake._outlet
     replies = [await bench.post(EVENTS, {"action": "x"}) for _ in range(2)]
 
     assert [reply.status for reply in replies] == [503, 503]
-    assert outlet.away
+    assert bench.outlet.away
