@@ -46,6 +46,12 @@ class DeadLetter(Model):
     key: str | None = Field(default=None, description="Base64 of the original key.")
     value: str | None = Field(default=None, description="Base64 of the original bytes; cut at 256 kB.")
     size: int | None = Field(default=None, description="Bytes of the original: more than are kept when it was cut.")
+    referred: bool = Field(
+        default=False, description="The original is not kept here: it stands in its topic at its offset."
+    )
+    obstacle: str | None = Field(
+        default=None, description="Why it is not to be sent again, and what to do instead; null when it can be."
+    )
     at: Instant
 
 

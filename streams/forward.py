@@ -51,6 +51,14 @@ PATIENCE_MS: Final = 60_000
 """An event waits so long for its values: acknowledged before it was, they can only be some batches behind."""
 CLOSED_MS: Final = 300_000
 ORDERS_KEPT_MS: Final = 7 * 86_400_000
+NOWHERE: Final = 0
+TWICE: Final = (
+    "Hellotext may have it already, and would count it twice: look there; `dead-letters remove` puts the letter away"
+)
+VALUES_GONE: Final = (
+    "the values that came with it are kept for a day only, and not here: the shop's page tells them again at the next "
+    "visit; `dead-letters remove` puts the letter away"
+)
 _PAUSES_MS: Final = (5_000, 30_000, 120_000, 600_000)
 
 
@@ -141,7 +149,7 @@ class _Step:
             self._said[key] = row
         else:
             del self._waiting[key]
-            self._pass_on(store, row["event_id"], waiting["data"], row)
+            self._pass_on(store, row["event_id"], waiting["data"], row, waiting.get("offset"))
 
     def event(self, batch: Batch, record: Record) -> None:
         """Give one event its fate."""
@@ -159,11 +167,11 @@ class _Step:
         key = f"{store}/{event}"
         row = self._said.get(key)
         if row is None and _has_values(data):
-            self._waiting[key] = {"data": data, "since": self._shard.now}
+            self._waiting[key] = {"data": data, "since": self._shard.now, "offset": record.offset}
             return
         if row is not None:
             del self._said[key]
-        self._pass_on(store, event, data, row)
+        self._pass_on(store, event, data, row, record.offset)
 
     def give_up_waiting(self, key: str, waiting: dict[str, Any]) -> None:
         """Pass an event on without its values; an identification without values tells nothing."""
@@ -172,7 +180,7 @@ class _Step:
         if waiting["data"].get("kind") == "identification":
             log.info("an identification is not passed on: its values never came", store=store, event_id=event)
         else:
-            self._pass_on(store, event, waiting["data"], None)
+            self._pass_on(store, event, waiting["data"], None, waiting.get("offset"))
 
     def outcome(self, outcome: EffectOutcome) -> None:
         """Hear whether an event has arrived; an order action that has not is sent again."""
@@ -214,7 +222,9 @@ class _Step:
             return "hellotext refuses"
         return "backlog" if load and load["waiting"] >= MOST_WAITING else None
 
-    def _pass_on(self, store: str, event: str, data: dict[str, Any], said: dict[str, Any] | None) -> None:
+    def _pass_on(
+        self, store: str, event: str, data: dict[str, Any], said: dict[str, Any] | None, offset: int | None
+    ) -> None:  # fmt: skip
         kind = data.get("kind", "event")
         if kind == "identification":
             body = identification_body(data, said or {})
@@ -222,7 +232,10 @@ class _Step:
             body = acknowledgement_body(data)
         else:
             body = event_body(data, user_parameters(said) if said else self._visitor(store, data))
-        row = {"kind": kind, "body": body, "lane": data.get("session") or event, "since": self._shard.now, "tries": 0}
+        row = {
+            "kind": kind, "body": body, "lane": data.get("session") or event, "since": self._shard.now, "tries": 0,
+            "offset": offset,
+        }  # fmt: skip
         repeatable = data.get("action") in ORDER_ACTIONS
         if repeatable:
             self._orders[f"{store}/{event}"] = row
@@ -243,21 +256,34 @@ class _Step:
         self._shard.effect(Effect(
             id=f"event/{event}/{row['tries']}", agent="forward", kind=KIND, store=store, destination=DESTINATION,
             key=f"session/{row['lane']}", payload={"kind": row["kind"], "body": row["body"]}, repeatable=repeatable,
-            not_before=not_before,
+            revision=_place(row), not_before=not_before,
         ))  # fmt: skip
 
     def _bury(self, outcome: EffectOutcome, event: str) -> None:
-        """Write a dead letter that names the event; its bytes stand in `pixel.events`."""
-        reason = outcome.reason or f"Hellotext answered {outcome.code}"
+        """Write a dead letter that refers to the event, which stands in `tracking.events` for thirty days."""
+        reason, obstacle = outcome.reason or f"Hellotext answered {outcome.code}", None
         if outcome.status == "uncertain":
-            reason = f"uncertain, so not repeated: {reason}"
+            reason, obstacle = f"uncertain, so not repeated: {reason}", TWICE
+        elif outcome.revision == NOWHERE:
+            obstacle = VALUES_GONE
         letter = f"forward/{event}"
         value = {
             "store": outcome.store, "letter": letter, "step": "forward", "reason": reason, "detail": f"event {event}",
-            "topic": TRACKING_EVENTS.name, "key": b64encode(outcome.key.encode()).decode(),
+            "topic": TRACKING_EVENTS.name, "partition": self._shard.number, "obstacle": obstacle,
+            "offset": None if outcome.revision == NOWHERE else outcome.revision - 1,
+            "referred": outcome.revision != NOWHERE, "key": b64encode(outcome.key.encode()).decode(),
             "at": to_text(self._shard.now),
         }  # fmt: skip
         self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(outcome.store, letter), orjson.dumps(value))
+
+
+def _place(row: dict[str, Any]) -> int:
+    """Return what an effect remembers of where its event stands: its offset and one, or `NOWHERE`.
+
+    The values of an identification are not there (contracts/hellotext A3.2): without them there is nothing to tell.
+    """
+    offset = row.get("offset")
+    return NOWHERE if offset is None or row["kind"] == "identification" else int(offset) + 1
 
 
 def _has_values(data: dict[str, Any]) -> bool:

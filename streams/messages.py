@@ -35,6 +35,10 @@ from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 SENT: Final = Table("messages.sent", ttl=timedelta(days=730), disk=True)
 UNSURE: Final = Table("messages.unsure", ttl=timedelta(days=2), disk=True)
 SEND: Final = {"hellotext": "hellotext.message", "infobip": "infobip.message"}
+ONCE: Final = (
+    "it may have arrived, and a message id is sent once for ever: ask the vendor; to send it all the same, request it "
+    "under another message id; `dead-letters remove` puts the letter away"
+)
 STATE: Final = "hellotext.state"
 LOG: Final = "infobip.log"
 LOOKS_MS: Final = (30_000, 120_000)
@@ -214,7 +218,8 @@ class _Step:
         value = {
             "store": outcome.store, "letter": letter, "step": "messages",
             "reason": f"uncertain, so not sent again: {outcome.reason}", "detail": f"message {message}",
-            "topic": MESSAGE_REQUESTS.name, "key": b64encode(key.encode()).decode(), "at": to_text(self._shard.now),
+            "topic": MESSAGE_REQUESTS.name, "partition": self._shard.number, "obstacle": ONCE,
+            "key": b64encode(key.encode()).decode(), "at": to_text(self._shard.now),
         }  # fmt: skip
         self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(outcome.store, letter), orjson.dumps(value))
 

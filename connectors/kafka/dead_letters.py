@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from connectors.kafka.admin import unreachable
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import RedriveInterrupted
+from connectors.kafka.originals import with_originals, without_replaced
 from connectors.kafka.reader import CommittedReader, Record
 from connectors.kafka.watermarks import high_watermarks
 from schemas import topics
@@ -104,6 +105,8 @@ class Redriven:
 
 def obstacle(row: DeadLetter) -> str | None:
     """Say why a letter cannot be redriven, and what to do; None when it can."""
+    if row.obstacle is not None:
+        return row.obstacle
     if row.topic is None or row.partition is None:
         return "the original never came into a topic: whoever sent it has to send it again, corrected"
     if row.topic not in topics.BY_NAME:
@@ -155,7 +158,7 @@ async def show(connection: KafkaConnection, letter: str, store: str | None = Non
         of, _, name = (record.key or b"").partition(b"/")
         if name == letter.encode() and (store is None or of == store.encode()):
             found = _row_of(record)
-    return found
+    return None if found is None else (await with_originals(connection, [found]))[0]
 
 
 async def redrive(connection: KafkaConnection, letters: Iterable[Letter], *, dry_run: bool = False) -> list[Redriven]:
@@ -164,7 +167,7 @@ async def redrive(connection: KafkaConnection, letters: Iterable[Letter], *, dry
     Args:
         connection: to the broker.
         letters: from `list_letters`.
-        dry_run: only say what would become of them.
+        dry_run: only say what would become of them; whether a topic still keeps an original is not looked at.
 
     Returns:
         What became of each, in the order given.
@@ -182,21 +185,37 @@ async def redrive(connection: KafkaConnection, letters: Iterable[Letter], *, dry
         standing = await _standing(connection, None, settled=True)
         places = {standing[key]: key for key, letter in wanted.items() if key in standing and letter.obstacle is None}
         waiting: list[tuple[int, DeadLetter]] = []
+        lost: dict[bytes, str] = {}
         async for partition, record in _records(connection, {partition for partition, _ in places}):
             row = _row_of(record) if (partition, record.offset) in places else None
             if row is not None:
                 waiting.append((partition, row))
             if len(waiting) >= TRANSACTION:
-                await _put_back(connection, producer, waiting)
+                lost |= await _put_back(connection, producer, waiting)
                 waiting = []
-        await _put_back(connection, producer, waiting)
-    return [_judged(letter, key in standing, "redriven") for key, letter in wanted.items()]
+        lost |= await _put_back(connection, producer, waiting)
+    return [_judged(letter, key in standing, "redriven", lost.get(key)) for key, letter in wanted.items()]
 
 
-def _judged(letter: Letter, stands: bool, done: Outcome) -> Redriven:
+async def remove(connection: KafkaConnection, letters: Iterable[Letter]) -> int:
+    """Remove letters without sending their originals again; return how many there were.
+
+    Raises:
+        TopicMissing, BrokerUnreachable: as reading a topic does.
+    """
+    wanted = {letter.key for letter in letters}
+    places = {key: place for key, (place, _) in (await _standing(connection, None)).items() if key in wanted}
+    async with _producer(connection) as producer, producer.transaction():
+        for key, place in places.items():
+            await producer.send(connection.topic(topics.DEAD_LETTERS.name), key=key, value=None, partition=place)
+    return len(places)
+
+
+def _judged(letter: Letter, stands: bool, done: Outcome, lost: str | None = None) -> Redriven:
     if not stands:
         return Redriven(letter, "gone")
-    return Redriven(letter, done) if letter.obstacle is None else Redriven(letter, "impossible", letter.obstacle)
+    reason = letter.obstacle or lost
+    return Redriven(letter, done) if reason is None else Redriven(letter, "impossible", reason)
 
 
 @asynccontextmanager
@@ -222,10 +241,16 @@ async def _producer(connection: KafkaConnection) -> AsyncIterator[AIOKafkaProduc
         await producer.stop()
 
 
-async def _put_back(connection: KafkaConnection, producer: Any, rows: list[tuple[int, DeadLetter]]) -> None:
-    """Send originals and remove their letters, in one transaction."""
+async def _put_back(
+    connection: KafkaConnection, producer: Any, waiting: list[tuple[int, DeadLetter]]
+) -> dict[bytes, str]:
+    """Send originals and remove their letters, in one transaction; return why some cannot be, by their key."""
+    filled = await with_originals(connection, [row for _, row in waiting])
+    filled = await without_replaced(connection, filled)
+    rows = [(place, row) for (place, _), row in zip(waiting, filled, strict=True) if row.obstacle is None]
+    lost = {topics.DEAD_LETTERS.key(row.store, row.letter): row.obstacle for row in filled if row.obstacle is not None}
     if not rows:
-        return
+        return lost
     await producer.begin_transaction()
     sent: list[Any] = []
     try:
@@ -243,6 +268,7 @@ async def _put_back(connection: KafkaConnection, producer: Any, rows: list[tuple
         raise
     for _, row in rows:
         log.info("dead letter redriven", store=row.store, letter=row.letter, step=row.step)
+    return lost
 
 
 def _records_for(connection: KafkaConnection, place: int, row: DeadLetter) -> Iterator[dict[str, Any]]:

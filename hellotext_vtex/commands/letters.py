@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from connectors.kafka.dead_letters import Letter, Redriven, list_letters, redrive, show
+from connectors.kafka.dead_letters import Letter, Redriven, list_letters, obstacle, redrive, remove, show
 from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.known_stores import expect_store
 from hellotext_vtex.provisioned import ensure_topics
@@ -25,7 +25,7 @@ StepOption = Annotated[str | None, typer.Option("--step", help="Given up by this
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="What could not be processed, kept with its original bytes.", no_args_is_help=True)
-    for command, name in ((list_all, "list"), (show_one, "show"), (send_again, "redrive")):
+    for command, name in ((list_all, "list"), (show_one, "show"), (send_again, "redrive"), (put_away, "remove")):
         group.command(name)(command)
     app.add_typer(group, name="dead-letters", rich_help_panel="Operations")
 
@@ -60,12 +60,14 @@ def show_one(
     """
     settings = connected(quiet=True)
     row = execute(lambda: _show(settings, letter, store))
+    why_not = obstacle(row)
     if json:
-        print_json(row.model_dump(mode="json"))
+        print_json({**row.model_dump(mode="json"), "obstacle": why_not})
         return
-    for name, value in row.model_dump(mode="json", exclude={"key", "value"}).items():
+    for name, value in row.model_dump(mode="json", exclude={"key", "value", "referred", "obstacle"}).items():
         if value is not None:
             print(f"{name:10} {value}")
+    print(f"{'redrive':10} {f'no: {why_not}' if why_not else 'possible'}")
     for name, value in (("key", row.key), ("value", row.value)):
         if value is not None:
             print(f"{name:10} {b64decode(value).decode('utf-8', 'replace')}")
@@ -100,6 +102,42 @@ def send_again(
         fail(f"there is no letter {', '.join(sorted(missing))}: hellotext-vtex dead-letters list")
 
 
+def put_away(
+    letter: Annotated[list[str] | None, typer.Argument(help="Ids; all that match by default.")] = None,
+    store: StoreOption = None,
+    step: StepOption = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove letters without sending their originals again: those that nobody can or need redrive.
+
+    Example: hellotext-vtex dead-letters remove forward/0197e3c0-1111-7abc-8def-000000000001 --yes
+    """
+    settings = connected(quiet=True)
+    letters = execute(lambda: _matching(settings, set(letter or ()), store, step))
+    missing = set(letter or ()) - {one.letter for one in letters}
+    if missing:
+        fail(f"there is no letter {', '.join(sorted(missing))}: hellotext-vtex dead-letters list")
+    if letters and not yes and not typer.confirm(f"Remove {len(letters)} for ever?", default=False):
+        raise typer.Exit(1)
+    execute(lambda: _remove(settings, letters))
+    if json:
+        print_json([{"store": one.store, "letter": one.letter} for one in letters])
+    else:
+        print(f"{len(letters)} removed.")
+
+
+async def _remove(settings: Settings, letters: list[Letter]) -> int:
+    return await remove(settings.connection(), letters) if letters else 0
+
+
+async def _matching(settings: Settings, wanted: set[str], store: str | None, step: str | None) -> list[Letter]:
+    connection = await ensure_topics(settings)
+    letters = [one for one in await list_letters(connection, store, step) if not wanted or one.letter in wanted]
+    await expect_store(connection, _named(store), found=bool(letters))
+    return letters
+
+
 async def _list(settings: Settings, store: str | None, step: str | None) -> list[Letter]:
     connection = await ensure_topics(settings)
     letters = await list_letters(connection, store, step)
@@ -119,10 +157,8 @@ async def _show(settings: Settings, letter: str, store: str | None) -> DeadLette
 async def _redrive(
     settings: Settings, wanted: set[str], store: str | None, step: str | None, *, dry_run: bool
 ) -> list[Redriven]:
-    connection = await ensure_topics(settings)
-    letters = [one for one in await list_letters(connection, store, step) if not wanted or one.letter in wanted]
-    await expect_store(connection, _named(store), found=bool(letters))
-    return await redrive(connection, letters, dry_run=dry_run)
+    letters = await _matching(settings, wanted, store, step)
+    return await redrive(settings.connection(), letters, dry_run=dry_run)
 
 
 def _named(store: str | None) -> str | None:

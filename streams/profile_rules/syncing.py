@@ -267,8 +267,8 @@ class Syncing:
         self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(entry.store, letter), orjson.dumps({
             "store": entry.store, "letter": letter, "step": destination,
             "reason": outcome.reason or f"refused with {outcome.code}",
-            "topic": VTEX_CUSTOMERS.name, "key": b64encode(key).decode(), "value": value,
-            "at": to_text(self._shard.now),
+            "topic": VTEX_CUSTOMERS.name, "partition": self._shard.number,
+            "key": b64encode(key).decode(), "value": value, "at": to_text(self._shard.now),
         }))  # fmt: skip
 
 

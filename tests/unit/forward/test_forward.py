@@ -4,7 +4,9 @@ import httpx
 import orjson
 import pytest
 
+from connectors.kafka.dead_letters import obstacle
 from schemas import topics
+from schemas.fates import DeadLetter
 from schemas.personal import hash_value
 from streams import forward
 from streams.engine.testing import MemoryShard
@@ -146,6 +148,7 @@ class TestUncertain:
         assert len(world.hellotext.events) == 1
         (letter,) = world.shard.dead_letters()
         assert letter["reason"] == "uncertain, so not repeated: Hellotext did not answer (ReadTimeout)"
+        assert obstacle(DeadLetter.model_validate(letter)).startswith("Hellotext may have it already")
 
     async def test_an_order_is_repeated_until_it_has_arrived(self, world):
         """Hellotext stores one event for each order and action (B3)."""
@@ -173,7 +176,33 @@ class TestUncertain:
         world.hellotext.answers(422)
         await world.track(("e1", {"action": "order.placed"}), ("e2", {"action": "order.placed"}), session="S1")
         await world.calls.settle()
-        assert [letter["letter"] for letter in world.shard.dead_letters()] == ["forward/e1", "forward/e2"]
+        letters = [DeadLetter.model_validate(letter) for letter in world.shard.dead_letters()]
+        assert [letter.letter for letter in letters] == ["forward/e1", "forward/e2"]
+        # Each refers to its event, and so can be redriven once Hellotext takes it; no letter holds a copy.
+        assert [(letter.topic, letter.partition, letter.offset) for letter in letters] == [
+            ("tracking.events", world.shard.number, 0), ("tracking.events", world.shard.number, 1)
+        ]  # fmt: skip
+        assert [(letter.referred, letter.value, obstacle(letter)) for letter in letters] == [(True, None, None)] * 2
+
+    async def test_an_event_that_waited_for_its_values_is_referred_to_as_well(self, world):
+        """By its own place, not by that of what came meanwhile."""
+        world.hellotext.answers(422)
+        await world.track(("e1", {"action": "page.viewed", "email_hash": EMAIL_HASH}), ("e2", {"action": "x.y"}))
+        await world.say("e1", email="ana@shop.example")
+        await world.calls.settle()
+        letters = {letter["letter"]: letter["offset"] for letter in world.shard.dead_letters()}
+        assert letters == {"forward/e1": 0, "forward/e2": 1}
+
+    async def test_a_refused_identification_says_why_it_cannot_be_sent_again(self, world):
+        """Its values stand in no topic that keeps them, and in no letter."""
+        world.hellotext.answers(422)
+        await world.say("e1", email="ana@shop.example", external_id="u1")
+        await world.track(("e1", {"kind": "identification", "email_hash": EMAIL_HASH}))
+        await world.calls.settle()
+        (row,) = world.shard.dead_letters()
+        assert "the shop's page tells them again" in obstacle(DeadLetter.model_validate(row))
+        assert "ana@" not in str(row)
+        assert row["referred"] is False
 
 
 class TestLeftOut:

@@ -77,7 +77,7 @@ def test_a_missing_broker_is_json_for_scripts(path):
 def _required(command: Any) -> list[str]:
     """Return the least that a command needs, so that it comes to look for the broker."""
     values = {"file": "file.csv", "topic": "stores", "query": "select 1", "day": "2026-11-27"}
-    extra = {"messages send": ["--text", "hi"], "stores set": ["--privacy", "none"], "stores remove": ["--yes"],
+    extra = {"messages send": ["--text", "hi"], "stores set": ["--privacy", "none"], "stores remove": ["--yes"], "forget": ["--customer", "c1", "--yes"],
              "connect": ["--vtex-account", "acme", "--vtex-app-key", "k", "--vtex-app-token", "t",
                          "--hellotext-business", "b", "--hellotext-token", "t", "--yes"]}  # fmt: skip
     arguments = []

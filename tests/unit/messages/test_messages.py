@@ -139,6 +139,7 @@ class TestInfobip:
         await infobip.calls.settle()
         (letter,) = infobip.shard.dead_letters()
         assert letter["reason"].startswith("uncertain, so not sent again: ")
+        assert "request it under another message id" in letter["obstacle"]
         assert (len(infobip.vendor.sent), infobip.statuses()) == (1, [])
 
     async def test_a_whatsapp_message_with_an_uncertain_end_is_never_repeated(self, infobip):

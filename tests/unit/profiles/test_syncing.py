@@ -181,6 +181,7 @@ class TestRefused:
         (letter,) = world.shard.dead_letters()
         assert letter["reason"] == "Hellotext answered 422: parameter_invalid, email[primary]"
         assert (letter["step"], letter["topic"]) == ("hellotext", "vtex.customers")
+        assert letter["partition"] == world.shard.number
         assert (world.at().state, world.at("c2").state) == ("failed", "synced")
         await world.feed(a_customer(version=2, document="1"))
         assert world.shard.effects() == []
