@@ -4,7 +4,7 @@
 | --- | --- | --- | --- |
 | an order action, `checkout.started` | its natural key is known (orders.py) | ever; 30 days | ORDERS; CHECKOUTS |
 | with its sender's id | the id is known; with another body: a conflict | 7 days | IDS |
-| of a page's session | the same happened less than 2 s before or after | 24 hours | RECENT |
+| of a page's session | the same happened a moment before or after (`window`) | 24 hours | RECENT |
 | any other | our id is known: the collector's own repetition | 24 hours | RECENT |
 
 For a page's event under our own id the content takes the id's place, since a record that the collector repeats has the
@@ -25,11 +25,19 @@ ORDERS: Final = Table("tracking-orders", TEXT, disk=True)
 CHECKOUTS: Final = Table("tracking-checkouts", TEXT, ttl=timedelta(days=30), disk=True)
 TABLES: Final = (IDS, RECENT, ORDERS, CHECKOUTS)
 
-WINDOW_MS: Final = 2_000
-"""Two tags of a page fire within milliseconds; nobody adds the same to a cart twice in this time with one result."""
+VIEW_MS: Final = 2_000
+"""Who looks at the same again within two seconds has looked once; some pages tell a view again when complete."""
+ACT_MS: Final = 1_000
+"""Two tags fire within milliseconds, their calls arrive within a second; who means it twice takes longer."""
 _LONG_ID: Final = 64
 
 Verdict = Literal["new", "duplicate", "supplement", "conflict"]
+
+
+def window(data: dict[str, Any]) -> int:
+    """Return within how many milliseconds the same content is the same event; pixel.js has it so, too."""
+    action = data.get("action", "")
+    return VIEW_MS if action.endswith(".viewed") or not action or action.startswith("search") else ACT_MS
 
 
 class Seen:
@@ -91,13 +99,13 @@ class Seen:
         return "new"
 
     def _told(self, event: Event, content: str) -> bool:
-        """Return whether the same content happened less than `WINDOW_MS` away, in either direction.
+        """Return whether the same content happened less than a window away, in either direction.
 
         Times are cut into slots as wide as the window: whatever shares a slot is near enough, and the neighbours' rows
         say where in their slot they stand.
         """
         view = self._recent
-        slot, place = divmod(event.at, WINDOW_MS)
+        slot, place = divmod(event.at, window(event.data))
         stem = f"{event.store}/{content}/"
         key = f"{stem}{slot}"
         if key in view:

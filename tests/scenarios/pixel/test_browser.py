@@ -99,6 +99,52 @@ async def _counts_once(rows, store) -> None:
     assert sum(b'"amount_minor":17980' in value for value in values) == 1
 
 
+async def test_a_tag_that_fires_twice_counts_once(kafka, tmp_path):
+    """What a person does twice counts twice: a second later, with another quantity, or with the page's own ids."""
+    box = secret_box()
+    store = connected(box)
+    await connect(kafka, store)
+    async with (
+        running(kafka, box, tmp_path / "spool") as collector,
+        shop(snippets_for(store, collector.url).pixel) as url,
+        browser_page() as page,
+    ):
+        await collector.ready()
+        await page.goto(url)
+        await page.wait_for_function("window.Hellotext && Hellotext.isInitialized")
+        answers = await page.evaluate("""async () => {
+          let now = Date.now();
+          Date.now = () => now;
+          const cart = (quantity) => ({object_parameters: {items: [{quantity}]}});
+          const add = (quantity, more) => Hellotext.track("cart.added", {...cart(quantity), ...more});
+          const view = () => Hellotext.track("page.viewed", {url: location.origin + "/p"});
+          const told = [view(), view(), add(1), add(1)];
+          now += 999;
+          told.push(add(1), view(), add(2), Hellotext.track("page.viewed"));
+          now += 1;
+          told.push(add(1), view());
+          now += 1000;
+          told.push(view(), add(3, {event_id: "a"}), add(3, {event_id: "b"}));
+          return (await Promise.all(told)).map((answer) => answer.succeeded);
+        }""")
+        await message(page, "pageView", pageUrl=f"{url}/q")
+        await message(page, "pageView", pageUrl=f"{url}/q")
+        told = await actions(kafka, 10)
+        await page.wait_for_function("!localStorage.getItem('hello_queue')")
+        rows = await read_topic(kafka, "pixel.events")
+
+    assert answers == [True] * 13
+    views = [data["page"]["url"].removeprefix(url) for data in told if data.get("action") == "page.viewed"]
+    carts = [
+        data["parameters"]["object_parameters"]["items"][0]["quantity"]
+        for data in told
+        if data.get("action") == "cart.added"
+    ]
+    assert sorted(views) == ["/", "/p", "/p", "/q"]
+    assert sorted(carts) == [1, 1, 2, 3, 3]
+    assert len({row["id"] for row in rows}) == 10
+
+
 async def test_without_consent_nothing_is_sent_or_stored(kafka, tmp_path):
     """Until it is granted; then what waited is sent."""
     box = secret_box()

@@ -98,15 +98,23 @@ class TestSendersIds:
 
 
 class TestDoubleFiredTags:
-    @pytest.mark.parametrize(("apart", "kept"), [(0, 1), (40, 1), (1_999, 1), (2_000, 2), (60_000, 2)])
-    async def test_the_same_within_two_seconds_is_one(self, make_agent, page, apart, kept):
-        """Whichever comes first."""
-        pair = [page(received=NOW + 777), page(received=NOW + 777 + apart)]
-        for order in (pair, pair[::-1]):
-            agent = make_agent()
-            await agent.feed(*order)
+    @pytest.mark.parametrize(
+        ("action", "apart", "kept"),
+        [
+            ("page.viewed", 0, 1), ("page.viewed", 40, 1), ("page.viewed", 1_999, 1), ("page.viewed", 2_000, 2),
+            ("search.performed", 1_999, 1), ("product.viewed", 60_000, 2),
+            ("cart.added", 0, 1), ("cart.added", 999, 1), ("cart.added", 1_000, 2), ("coupon.redeemed", 1_000, 2),
+        ],
+    )  # fmt: skip
+    async def test_the_same_within_a_moment_is_one(self, make_agent, page, action, apart, kept):
+        """Two seconds of looking, one of doing; whichever comes first, wherever in its second it falls."""
+        for offset in (0, 777, 1_999):
+            pair = [page(action, received=NOW + offset), page(action, received=NOW + offset + apart)]
+            for order in (pair, pair[::-1]):
+                agent = make_agent()
+                await agent.feed(*order)
 
-            assert len(agent.events) == kept
+                assert len(agent.events) == kept
 
     async def test_two_ids_are_two_events_whatever_they_say(self, agent, page):
         """Their sender says that they are two, and each of them is told once."""
@@ -142,6 +150,14 @@ class TestDoubleFiredTags:
         await agent.feed(told(body, server=True), told(body, server=True))
 
         assert len(agent.events) == 2
+
+    async def test_a_back_ends_ids_are_never_compared_by_content(self, agent):
+        """Two refunds of one amount in one moment are two, each told as often as it takes."""
+        body = {"session": "S1", "action": "refund.received", "amount": 10}
+        first, second = ({**body, "event_id": name} for name in ("r-1", "r-2"))
+        await agent.feed(*(told(one, server=True) for one in (first, second, first)))
+
+        assert agent.shard.fates() == {"counted": 2, "duplicate": 1}
 
     async def test_what_waited_offline_keeps_its_times(self, agent, page):
         """Two views of a page, ten minutes apart, sent together when the connection is back."""

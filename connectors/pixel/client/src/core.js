@@ -7,6 +7,9 @@ const SOON = 50;
 const RETRY = 5000;
 const LATE = 5000; // younger events are timed by the collector's clock, which is right
 const AT_ONCE = 25;
+const VIEW = /\.viewed$|^search/;
+const VIEWS = 2000;
+const ACTS = 1000;
 
 let business, root, timer;
 let busy = false;
@@ -15,6 +18,7 @@ let consent;
 let required = false;
 let keeping = false;
 const waiting = new Map();
+const recent = new Map();
 const listeners = {};
 
 const uuid = () =>
@@ -152,6 +156,21 @@ const digest = async (text) => {
   return "v1:" + Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 };
 
+// Tags fire twice: a theme's and a tag manager's, or VTEX's own messages (contracts/vtex NOTES 6, known issues). The same
+// told again within a moment is one event, as the tracking agent has it for clients without ids (docs/tracking.md). Who
+// gives an id knows best; the order form may become known between the two.
+const once = (action, url, { event_id, order_form, ...content }, send) => {
+  if (event_id) return send();
+  const now = Date.now();
+  const told = JSON.stringify([action, url, content]);
+  const seen = recent.get(told);
+  if (seen && now - seen.at < (VIEW.test(action) ? VIEWS : ACTS)) return seen.sent;
+  recent.forEach((one, key) => now - one.at < VIEWS || recent.delete(key));
+  const sent = send();
+  recent.set(told, { at: now, sent });
+  return sent;
+};
+
 export class Hellotext {
   static async initialize(id, config = {}) {
     business = id;
@@ -194,9 +213,9 @@ export class Hellotext {
     const { headers, ...rest } = params;
     const id = readCookie("hello_user_id");
     const user = id ? { id, source: readCookie("hello_user_source") } : {};
-    return enqueue({
-      session: Hellotext.session, user_parameters: user, action, ...rest, page: page(params.url), utm_params: utm(),
-    });
+    const shown = page(params.url);
+    return once(action, shown.url, rest, () =>
+      enqueue({ session: Hellotext.session, user_parameters: user, action, ...rest, page: shown, utm_params: utm() }));
   }
 
   static async identify(id, options = {}) {

@@ -3,8 +3,6 @@
 
 import { money, placed } from "./order.js";
 
-const DOUBLE = 1000; // pageView and viewCart fire twice on some pages (NOTES 6, known issues)
-
 // A cart item's price is in cents when priceIsInt says so; viewCart's is unless it says otherwise (NOTES 6).
 const cartItem = (item, currency, cents) => ({
   quantity: item.quantity,
@@ -22,16 +20,8 @@ const round = (items) =>
   });
 
 export const listen = (hellotext) => {
-  let last = "";
-  let at = 0;
   let cart;
-  const track = (action, params) => {
-    const told = action + JSON.stringify(params);
-    if (told === last && Date.now() - at < DOUBLE) return;
-    last = told;
-    at = Date.now();
-    hellotext.track(action, cart ? Object.assign({ order_form: cart }, params) : params);
-  };
+  const track = (action, params) => hellotext.track(action, cart ? Object.assign({ order_form: cart }, params) : params);
   const items = (action, cents) => (event) =>
     track(action, {
       object_parameters: {
