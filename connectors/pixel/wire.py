@@ -87,9 +87,7 @@ def read_event(body: Body, given_id: str | None = None) -> Told:
         WireError: when `action` is missing, a currency stands without an amount, or a value is unreadable.
     """
     told = Told("event")
-    told.action = text(body.get("action"))
-    if told.action is None:
-        raise WireError("parameter_missing", "action", "action is missing: send a name such as page.viewed.")
+    told.action = _action(body.get("action"))
     _read_common(told, body, given_id)
     _read_visit(told, body)
     told.identity = _user(body)
@@ -119,6 +117,19 @@ def read_identification(body: Body, given_id: str | None = None) -> Told:
     told.identity = _identity(personal, customer=body.get("user_id"))
     told.tracked_at = instant(body.get("tracked_at"))
     return told
+
+
+def _action(value: Any) -> str:
+    """Return the action: a name (A3.1, A7), so a number is none, though `session`, `object` and ids may be numbers.
+
+    It is refused and kept as a dead letter, not taken for the name "5": its sender has put something else there (a
+    caller's parameters may override `action`, A3.1) and should hear of it.
+    """
+    if isinstance(value, str) and (action := text(value)) is not None:
+        return action
+    if value is None or isinstance(value, str):
+        raise WireError("parameter_missing", "action", "action is missing: send a name such as page.viewed.")
+    raise WireError("parameter_invalid", "action", "action is no text: send a name such as page.viewed.")
 
 
 def _read_common(told: Told, body: Body, given_id: str | None) -> None:

@@ -89,6 +89,19 @@ class TestEvents:
         assert (letter.store, letter.step, letter.reason) == ("acme", "collector", "malformed")
         assert b64decode(letter.value) == b'{"action": '
 
+    async def test_an_action_that_is_no_name_is_refused_and_kept(self, make_bench):
+        """Numbers are read where an id or a reference stands, but no action is called "5" (A3.1, A7)."""
+        bench = make_bench()
+        refused = await bench.post(EVENTS, {"action": 5, "session": "S"})
+        taken = await bench.post(EVENTS, {"action": "product.viewed", "session": 7, "object": 5})
+
+        error = read_error(refused)
+        assert (refused.status, error["type"], error["parameter"]) == (422, "parameter_invalid", "action")
+        assert [letter["detail"] for letter in bench.topic("dead.letters")] == [error["description"]]
+        assert taken.status == 200
+        (event,) = bench.topic("pixel.events")
+        assert (event["data"]["session"], event["data"]["object"]) == ("7", "5")
+
     async def test_an_unknown_business_is_401_and_keeps_nothing(self, make_bench):
         """Not even a dead letter: nobody could be told of it."""
         bench = make_bench()

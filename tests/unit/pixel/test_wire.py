@@ -142,6 +142,10 @@ class TestReadEvent:
         [
             ({}, "action"),
             ({"action": ""}, "action"),
+            ({"action": "undefined"}, "action"),
+            ({"action": 5}, "action"),
+            ({"action": True}, "action"),
+            ({"action": ["page.viewed"]}, "action"),
             ({"action": "x", "currency": "BRL"}, "amount"),
             ({"action": "x", "amount": "many", "currency": "BRL"}, "amount"),
             ({"action": "x", "amount": True, "currency": "BRL"}, "amount"),
