@@ -11,6 +11,7 @@ from hellotext_vtex.commands import (
     letters,
     messages,
     processes,
+    replay,
     stores,
     together,
     topics,
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local may hold a secret or a personal value
     rich_markup_mode="markdown",
 )
-for group in (together, processes, connect, stores, campaigns, messages, kpis, topics, letters, forget, checks):
+for group in (together, processes, connect, stores, campaigns, messages, kpis, topics, letters, forget, replay, checks):
     group.register(app)
 
 

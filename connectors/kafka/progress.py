@@ -1,44 +1,48 @@
 """How far the workers have come: whether everything that stood in a shard at a moment has been consumed."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.reader import CommittedReader, Place
+from schemas.topics import TOPICS
 
 GROUP: Final = "streams"
 """The workers' consumer group, without the prefix (streams/engine/names.py)."""
 
 
 class Progress:
-    """Follows the workers' committed offsets in one shard; see `open_progress`."""
+    """Follows the workers' committed offsets; see `open_progress`."""
 
-    def __init__(self, connection: KafkaConnection, reader: CommittedReader, partition: int) -> None:
+    def __init__(self, connection: KafkaConnection, reader: CommittedReader) -> None:
         self._connection = connection
         self._reader = reader
-        self.partition = partition
 
     async def ends(self) -> dict[Place, int]:
-        """Return the ends of the shard's topics as of now."""
+        """Return the ends of the topics as of now."""
         return await self._reader.ends()
 
     async def committed(self) -> dict[Place, int]:
-        """Return where the workers go on in each topic of the shard that they read."""
+        """Return where the workers go on in each topic that they read."""
         async with open_admin(self._connection) as admin:
             found = await admin.committed(self._connection.topic(GROUP))
-        prefix = len(self._connection.topic_prefix)
+        names = {self._connection.topic(topic.name): topic.name for topic in TOPICS}
         return {
-            (place.topic[prefix:], place.partition): offset
-            for place, offset in found.items()
-            if place.partition == self.partition
+            (names[place.topic], place.partition): offset for place, offset in found.items() if place.topic in names
         }
 
-    async def passed(self, ends: Mapping[Place, int]) -> bool:
-        """Return whether every record before these offsets, in topics that the workers read, was consumed."""
+    async def passed(self, ends: Mapping[Place, int], *, all_read: bool = False) -> bool:
+        """Return whether every record before these offsets was consumed.
+
+        Args:
+            ends: of topics that the workers read; of others too, unless `all_read`.
+            all_read: a place of which nothing was ever committed is one that waits, not one that nobody reads.
+        """
         committed = await self.committed()
-        behind = {place: offset for place, offset in committed.items() if offset < ends.get(place, 0)}
+        wanted = {place: committed.get(place, 0) for place in ends if all_read or place in committed}
+        behind = {place: offset for place, offset in wanted.items() if offset < ends[place]}
         return not [place for place, offset in behind.items() if await self._holds(place, offset, ends[place])]
 
     async def _holds(self, place: Place, first: int, end: int) -> bool:
@@ -53,16 +57,18 @@ class Progress:
 
 
 @asynccontextmanager
-async def open_progress(connection: KafkaConnection, topics: list[str], partition: int) -> AsyncIterator[Progress]:
+async def open_progress(
+    connection: KafkaConnection, topics: Iterable[str], partitions: Iterable[int] | None = None
+) -> AsyncIterator[Progress]:
     """Connect, and close at the end of the block.
 
     Args:
         connection: to the broker.
         topics: those whose ends are wanted, without the prefix.
-        partition: the shard.
+        partitions: of which shards; all by default.
 
     Raises:
         TopicMissing, BrokerUnreachable: as reading a topic does.
     """
-    async with CommittedReader(connection, topics, partitions=[partition]) as reader:
-        yield Progress(connection, reader, partition)
+    async with CommittedReader(connection, topics, partitions=partitions) as reader:
+        yield Progress(connection, reader)

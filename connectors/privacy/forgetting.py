@@ -68,13 +68,13 @@ async def forget(shard: Shard, traces: Traces, remains: Remains, *, seconds: flo
     """
     until = time.monotonic() + seconds
     request = traces.request or str(uuid.uuid4())
-    async with open_progress(shard.connection, list(shard.topics), shard.partition) as progress:
+    async with open_progress(shard.connection, shard.topics, [shard.partition]) as progress:
         for number in range(1, MOST_ROUNDS + 1):
             tell(f"asking the worker to erase ({number})")
             asked = await ask(shard, list(parts(shard, traces, remains, request)))
             try:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                    await _taken(progress, asked, tell)
+                    await _taken(progress, shard, asked, tell)
                     await _passed(progress)
                     await _destinations(shard, traces, tell)
             except TimeoutError:
@@ -100,11 +100,11 @@ async def lift(shard: Shard, traces: Traces, *, seconds: float, tell: Tell) -> b
         store=shard.store, request=str(uuid.uuid4()), action="lift", hashes=traces.hashes,
         requested_at=datetime.now(UTC),
     )  # fmt: skip
-    async with open_progress(shard.connection, list(shard.topics), shard.partition) as progress:
+    async with open_progress(shard.connection, shard.topics, [shard.partition]) as progress:
         asked = await ask(shard, [row])
         try:
             async with asyncio.timeout(seconds):
-                await _taken(progress, asked, tell)
+                await _taken(progress, shard, asked, tell)
         except TimeoutError:
             return False
     return True
@@ -159,9 +159,9 @@ async def _producer(shard: Shard) -> AsyncIterator[AIOKafkaProducer]:
         await producer.stop()
 
 
-async def _taken(progress: Progress, asked: int, tell: Tell) -> None:
+async def _taken(progress: Progress, shard: Shard, asked: int, tell: Tell) -> None:
     tell("waiting for the worker of the shard")
-    while (await progress.committed()).get((PRIVACY_REQUESTS.name, progress.partition), 0) <= asked:  # noqa: ASYNC110  told by the broker
+    while (await progress.committed()).get((PRIVACY_REQUESTS.name, shard.partition), 0) <= asked:  # noqa: ASYNC110  told by the broker
         await asyncio.sleep(LOOK_S)
 
 

@@ -83,7 +83,11 @@ async def test_forgotten_is_forgotten(house):
         return min(told) >= 1 and told[1] >= 2 and kpis["C1"]["conversions"] == 0
 
     await until("all of it was left out, and the cancellation counted", left_out)
-    await nothing_stands(house, customer)
+    replayed = await asyncio.to_thread(
+        house.run, "replay", "--into", f"{house.kafka.topic_prefix}again.", "--json"
+    )  # fmt: skip
+    assert replayed.json["forgotten"] >= 4, replayed.err
+    await nothing_stands(house, customer)  # under the replay's prefix neither
     checked = await asyncio.to_thread(
         house.run, "forget", "--store", "acme", "--email", EMAIL, "--phone", PHONE, "--check", "--json"
     )
