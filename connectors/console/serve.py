@@ -15,6 +15,7 @@ from connectors.console.guard import is_loopback
 from connectors.console.reading import Progress, keep_reading
 from connectors.console.settings import ConsoleSettings
 from connectors.console.state import ReadModel
+from connectors.console.watching import keep_watching
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.secrets import SecretBox
 
@@ -60,18 +61,19 @@ async def run_console(
     server = _server(console)
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="serve the console")
     reading = asyncio.create_task(keep_reading(connection, console.model, progress), name="read for the console")
+    watching = asyncio.create_task(keep_watching(connection, console.model), name="look how the workers get on")
     stopped = asyncio.create_task(stop.wait())
     try:
         host, port = listener.getsockname()[:2]
         ready(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
-        done, _ = await asyncio.wait([stopped, serving, reading], return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait([stopped, serving, reading, watching], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopped}:
             await task  # its failure is the console's
     finally:
         console.viewers.close()
         server.should_exit = True
         await asyncio.wait([serving])
-        await _cancel(stopped, reading)
+        await _cancel(stopped, reading, watching)
         listener.close()
 
 

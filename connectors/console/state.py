@@ -24,6 +24,7 @@ from connectors.console.backfill import Backfills
 from connectors.console.book import OrderBook
 from connectors.console.settings import ConsoleSettings
 from connectors.console.tally import Tally
+from connectors.console.workers import Workers
 from connectors.vtex.problems import STATUS, Problem, problems_of
 from schemas import topics
 from schemas.fates import FateSummary
@@ -124,6 +125,8 @@ class ReadModel:
         self.last_fates: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
         """When a record of a topic was last accounted for, by store."""
         self.backfills = Backfills()
+        self.workers = Workers()
+        self._workers_told: dict[str, str | None] = {}
         self.letters: OrderedDict[bytes, LetterView] = OrderedDict()
         self.letters_left_out = False
         self.cells_left_out = False
@@ -183,6 +186,15 @@ class ReadModel:
         """Return what is wrong with a store's readers; nobody reads a paused one."""
         view = self.stores.get(store)
         return () if view is None or view.paused else problems_of(self.cursors[store].get(STATUS))
+
+    def workers_seen(self, now: datetime) -> None:
+        """Wake who watches a store whose workers are in another state than when they were last seen."""
+        for store in self.stores:
+            trouble = self.workers.trouble(store, now)
+            kind = None if trouble is None else trouble.kind
+            if self._workers_told.get(store) != kind:
+                self._workers_told[store] = kind
+                self._wake(store)
 
     def version(self, store: str = ALL) -> int:
         """Return a number that grows with every change of a store (or of any)."""

@@ -1,4 +1,4 @@
-"""The state of the system, from progress alone: who waits for whom. Nothing is pinged.
+"""The state of the system, from progress alone: who waits for whom. No process is pinged.
 
 Each store's data flows through four stations; what a station last did, and what piles up before it, tells its state.
 """
@@ -11,6 +11,7 @@ from connectors.console.backfill import Backfill
 from connectors.console.figures import Figures
 from connectors.console.reading import Progress
 from connectors.console.state import ReadModel, StoreView
+from connectors.console.workers import Trouble
 from connectors.vtex.problems import Problem
 from schemas import topics
 
@@ -133,16 +134,37 @@ def _pixel(model: ReadModel, store: StoreView, figures: Figures, now: datetime) 
 
 
 def _worker(model: ReadModel, store: StoreView, figures: Figures, now: datetime) -> Station:
+    trouble = model.workers.trouble(store.store, now)
+    if trouble is not None and trouble.kind != "busy":
+        return _stuck(trouble, figures, now)
     letters = sum(letter.store == store.store for letter in model.letters.values())
     if letters:
         text = _number(letters, "dead letter", "dead letters")
         return Station("Worker", "warn", text, "Read why under Activity, put it right, then redrive them.")
+    if trouble is not None:
+        return Station("Worker", "busy", f"{_records(trouble.records)} wait")
     seen = model.last_fates[store.store].values()
     return (
         Station("Worker", "ok", f"worked {figures.ago(max(seen), now)}")
         if seen
         else Station("Worker", "idle", "nothing to do yet")
     )
+
+
+def _stuck(trouble: Trouble, figures: Figures, now: datetime) -> Station:
+    since, waiting = figures.ago(trouble.since, now), _records(trouble.records)
+    if trouble.kind == "absent":
+        text = f"none runs, since {since}" + (f"; {waiting} wait" if trouble.records else "")
+        return Station("Worker", "bad", text, "Start one: hellotext-vtex worker, or up. Nothing is lost meanwhile.")
+    if trouble.kind == "still":
+        todo = "See its log, and /health on its WORKER_WEB_PORT, which says whom it waits for; then restart it."
+        return Station("Worker", "bad", f"stands still, since {since}; {waiting} wait", todo)
+    todo = "It gets on, but more comes than it takes: see /health on its WORKER_WEB_PORT, or start another one."
+    return Station("Worker", "warn", f"behind, since {since}; {waiting} wait", todo)
+
+
+def _records(count: int) -> str:
+    return _number(count, "record", "records")
 
 
 def _destination(model: ReadModel, store: StoreView, destination: str, figures: Figures) -> Station:

@@ -123,6 +123,15 @@ class Admin:
             return {}
         return {place: told.offset for place, told in found.items() if told.offset >= 0}
 
+    async def members(self, group: str) -> int:
+        """Return how many members a consumer group has."""
+        try:
+            described = await self._client.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:  # as above
+            return 0
+        # A group: error, name, state, protocol type, protocol, members (and more in newer versions).
+        return sum(len(found[5]) for answer in described for found in answer.groups)
+
     async def delete(self, names: Iterable[str]) -> None:
         """Delete topics."""
         wanted = list(names)

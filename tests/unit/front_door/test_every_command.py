@@ -27,7 +27,8 @@ STARTING = {("up",), ("demo",), ("broker",), ("sandbox",)}
 
 @pytest.fixture(autouse=True)
 def nothing_runs_here(monkeypatch, tmp_path):
-    """A folder without a broker and without settings."""
+    """A folder without a broker and without settings; the process's logs stay as they are for other tests."""
+    monkeypatch.setattr("hellotext_vtex.started.configure_logs", lambda *_: None)
     for name in Settings.names():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -77,13 +78,15 @@ def test_a_missing_broker_is_json_for_scripts(path):
 def _required(command: Any) -> list[str]:
     """Return the least that a command needs, so that it comes to look for the broker."""
     values = {"file": "file.csv", "topic": "stores", "query": "select 1", "day": "2026-11-27"}
-    extra = {"messages send": ["--text", "hi"], "stores set": ["--privacy", "none"], "stores remove": ["--yes"], "forget": ["--customer", "c1", "--yes"],
-             "connect": ["--vtex-account", "acme", "--vtex-app-key", "k", "--vtex-app-token", "t",
-                         "--hellotext-business", "b", "--hellotext-token", "t", "--yes"]}  # fmt: skip
+    keys = ("--vtex-app-key", "k", "--vtex-app-token", "t", "--hellotext-business", "b", "--hellotext-token", "t")
+    extra = {
+        "messages send": ("--text", "hi"), "stores set": ("--privacy", "none"), "stores remove": ("--yes",),
+        "forget": ("--customer", "c1", "--yes"), "connect": ("--vtex-account", "acme", *keys, "--yes"),
+    }  # fmt: skip
     arguments = []
     for one in command.params:
         if one.required or one.name == "file":
             value = values.get(one.name, "acme")
             arguments += [value] if one.param_type_name == "argument" else [one.opts[0], value]
     path = next(" ".join(path) for path, other in COMMANDS.items() if other is command)
-    return [*arguments, *extra.get(path, [])]
+    return [*arguments, *extra.get(path, ())]
