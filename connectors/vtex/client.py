@@ -22,6 +22,7 @@ from connectors.vtex.errors import Retryable, Throttled, Unavailable
 from connectors.vtex.gate import Gate
 from connectors.vtex.refusals import refusal_of
 from connectors.vtex.settings import CallSettings
+from connectors.vtex.turns import Turns
 from schemas.stores import VtexAccess
 
 _TIMEOUT: Final = 408
@@ -74,6 +75,7 @@ class VtexClient:
         gate: of the account; shared by everything that calls it.
         settings: patience.
         http: to call with; closed at the end.
+        turns: of the process.
         now: the machine's clock, Unix seconds.
     """
 
@@ -85,6 +87,7 @@ class VtexClient:
         settings: CallSettings,
         http: httpx.AsyncClient,
         *,
+        turns: Turns | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.account = access.account
@@ -92,6 +95,7 @@ class VtexClient:
         self._base = access.url.rstrip("/")
         self._settings = settings
         self._http = http
+        self._turns = turns or Turns()
         self._now = now
         self._ahead = 0.0
         self._headers = {
@@ -136,6 +140,8 @@ class VtexClient:
 
     async def _once(self, call: Call) -> Answer:
         url = f"{self._base}{call.path}{_query(call.query)}"
+        if call.urgency > Urgency.HINT:
+            await self._turns.begin()
         async with self.gate.budget.call(call.urgency):
             try:
                 response = await self._http.request(

@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 PATIENCE_S: Final = 30.0
 """Following waits so long for a backfill to end, which spares it the contents of all that is new."""
+OPENING: Final = 8
+"""Journals opened at once: two hundred together would take all of the process for seconds."""
 REOPEN_S: Final = 2.0
 LOOKS: Final = 0.01
 CHECK_S: Final = 60.0
@@ -62,6 +64,7 @@ class Surroundings:
     cursors: Cursors
     tls: ssl.SSLContext
     turns: Turns = field(default_factory=Turns)
+    opening: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(OPENING))
 
 
 class StorePoller:
@@ -99,12 +102,15 @@ class StorePoller:
         around, settings = self._around, self._around.settings
         token = around.secrets.unseal(self.store.vtex.app_token)
         async with AsyncExitStack() as exits:
-            journal = await exits.enter_async_context(
-                Journal(around.connection, self.store.store, around.partitions, settings.transaction)
-            )
+            async with around.opening:
+                journal = await exits.enter_async_context(
+                    Journal(around.connection, self.store.store, around.partitions, settings.transaction)
+                )
             positions = await around.cursors.of(self.store.store)
             client = await exits.enter_async_context(
-                VtexClient(self.store.vtex, token, self._gate, settings.calls, _http(settings, around.tls))
+                VtexClient(
+                    self.store.vtex, token, self._gate, settings.calls, _http(settings, around.tls), turns=around.turns
+                )
             )
             log.info("a store is read", store=self.store.store, account=self.store.vtex.account)
             source = Source(self.store, settings, client, journal, positions, around.turns)

@@ -1,19 +1,22 @@
 """All stores of a poller share one thread: none holds it for long, so that a hint is served between two parts."""
 
 import asyncio
+from collections import Counter
 from types import SimpleNamespace
 
 import orjson
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.vtex import people as people_module
+from connectors.vtex.budget import Urgency
+from connectors.vtex.masterdata import MasterData
 from connectors.vtex.pollers import Pollers
 from connectors.vtex.serve import Group
 from connectors.vtex.store import Surroundings
-from connectors.vtex.turns import PART, Turns
+from connectors.vtex.turns import CALLS, PART, Turns
 from sandbox.vtex.bulk import fill
 from sandbox.vtex.shop import Shop
-from tests.unit.vtex.memory import QUICK, MemoryJournal, customers
+from tests.unit.vtex.memory import QUICK, MemoryJournal, client_of, customers
 from tests.unit.vtex.reading import readers
 
 
@@ -36,17 +39,50 @@ class Ticks:
 
 async def test_one_part_of_one_store_a_turn():
     """Two stores with many things each: what is made in one turn of the loop is one part."""
-    turns, made = Turns(), []
+    turns, made, many = Turns(), [], 2 * PART + PART // 2
     async with Ticks() as ticks:
 
         def make(part):
             made.append((ticks.now, len(part)))
             return sum(part)
 
-        found = await asyncio.gather(turns.each(range(250), make), turns.each(range(100), make), turns.each([], make))
-    assert found == [[sum(range(100)), sum(range(100, 200)), sum(range(200, 250))], [sum(range(100))], []]
-    assert [size for _, size in made] == [PART, PART, 50, PART]
+        found = await asyncio.gather(turns.each(range(many), make), turns.each(range(PART), make), turns.each([], make))
+    parts = [range(PART), range(PART, 2 * PART), range(2 * PART, many)]
+    assert found == [list(map(sum, parts)), [sum(range(PART))], []]
+    assert [size for _, size in made] == [PART, PART, PART // 2, PART]
     assert len({tick for tick, _ in made}) == 4
+
+
+async def test_few_routine_calls_begin_in_one_turn_and_a_hint_waits_for_none():
+    """Two hundred stores look at the same time: their calls follow one another; whoever gave up holds no place."""
+    shops = [Shop(f"shop{number}") for number in range(12)]
+    turns, begun = Turns(), []
+    clients = []
+    for shop in shops:
+        client = client_of(shop)
+        client._turns = turns
+        clients.append(client)
+    async with Ticks() as ticks:
+
+        async def ask(client, urgency):
+            request = client._http.request
+
+            async def noting(*details, **more):
+                begun.append((ticks.now, urgency))
+                return await request(*details, **more)
+
+            client._http.request = noting
+            return await MasterData(client).count("CL", "id is not null", urgency)
+
+        waiting = [asyncio.create_task(ask(client, Urgency.FOLLOW)) for client in clients[:-1]]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        began = ticks.now
+        await asyncio.gather(ask(clients[-1], Urgency.HINT), *waiting[1:])
+    by_tick = Counter(tick for tick, urgency in begun if urgency is Urgency.FOLLOW)
+    assert sum(by_tick.values()) == 10
+    assert max(by_tick.values()) <= CALLS
+    assert next(tick for tick, urgency in begun if urgency is Urgency.HINT) - began <= 2
 
 
 async def test_stores_that_read_their_first_customers_share_the_thread(monkeypatch):
