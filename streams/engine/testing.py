@@ -4,7 +4,7 @@ For tests of agents: feed records, look at tables, outputs, effects, fates and d
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import orjson
 
 from schemas.fates import EffectOutcome
 from schemas.topics import DEAD_LETTERS, EFFECTS_OUTCOMES, EVENT_FATES, Topic
-from streams.engine.agent import Agent, Record
+from streams.engine.agent import Agent, Header, Record
 from streams.engine.effect import Effect
 from streams.engine.errors import NotYet
 from streams.engine.fuse import Fuses
@@ -54,11 +54,14 @@ class MemoryShard:
         self._inputs: dict[str, list[Record]] = {name: [] for name in self._line.topics}
         self._milestones = milestones or Unwatched()
 
-    def put(self, topic: Topic, key: bytes, value: bytes | None, *, timestamp: int | None = None) -> None:
+    def put(
+        self, topic: Topic, key: bytes, value: bytes | None, *, timestamp: int | None = None,
+        headers: Sequence[Header] = (),
+    ) -> None:  # fmt: skip
         """Add a record to an input topic; `run()` has it processed."""
         stamp = self.now if timestamp is None else timestamp
         log = self._inputs[topic.name]
-        log.append(Record(key, value, len(log), stamp))
+        log.append(Record(key, value, len(log), stamp, headers))
 
     async def run(self, *, ticking: bool = False, most: int = 10_000) -> Turn:
         """Process what is waiting, at most so many records of a topic, in one turn, and commit it.
@@ -121,8 +124,8 @@ class MemoryShard:
         self.offsets.update(turn.offsets)
         for name, entries in turn.sent.items():
             self.sent[name] += entries
-            for key, value, _ in entries if name in self._line.topics else ():
-                self.put(self._line.topics[name], key, value)
+            for key, value, headers in entries if name in self._line.topics else ():
+                self.put(self._line.topics[name], key, value, headers=headers)
         self._milestones.reached("committed", self.number)
         self._state.committed(turn, positions)
         self._milestones.reached("applied", self.number)

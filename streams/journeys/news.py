@@ -12,16 +12,15 @@ from streams.engine.agent import Header, Record
 from streams.journeys.hashes import FIELDS
 
 QUIET: Final[Header] = ("quiet", b"1")
+_HASHES: Final = frozenset(field for field, _ in FIELDS)
 
 
 def is_news(data: Mapping[str, Any]) -> bool:
     """Return whether a tracking event tells who somebody is, or of a landing, an order or a checkout."""
+    if "landing" in data or not data.keys().isdisjoint(_HASHES):
+        return True
     action = data.get("action")
-    return (
-        any(field in data for field, _ in FIELDS)
-        or "landing" in data
-        or (action is not None and (action == "checkout.started" or action.startswith("order.")))
-    )
+    return action is not None and (action == "checkout.started" or action.startswith("order."))
 
 
 def may_be_news(record: Record) -> bool:
