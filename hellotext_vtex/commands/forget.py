@@ -192,7 +192,7 @@ def _said(one: Remain) -> str:
     if one.until is None:
         return said
     moment = datetime.fromtimestamp(one.until / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{said}, at the latest {moment}"
+    return f"{said}, about {moment}"
 
 
 def _verdict(remains: Remains, waiting: int) -> str:
