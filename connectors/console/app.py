@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.console import activity, api, campaign, customers, home, setup, store, wizard
+from connectors.console import activity, api, campaign, costs, customers, home, setup, store, wizard
 from connectors.console.console import Console
 from connectors.console.guard import Guard
 
@@ -26,7 +26,8 @@ def build_app(console: Console) -> Starlette:
     app = Starlette(
         routes=[
             *home.routes(console), *wizard.routes(console), *setup.routes(console), *store.routes(console),
-            *campaign.routes(console), *activity.routes(console), *customers.routes(console), *api.routes(console),
+            *campaign.routes(console), *costs.routes(console), *activity.routes(console), *customers.routes(console),
+            *api.routes(console),
             Route("/static/{name}", static),
         ],
         middleware=[Middleware(Guard, settings=console.settings)],

@@ -3,6 +3,10 @@
 The console listens on loopback, where any page that a browser has open may send requests. So a Host that is not ours
 is refused (DNS rebinding), a POST must come from our own pages (`Origin`, which browsers always send with one), and
 nothing may frame, embed or feed a page (response headers).
+
+A script sends no `Origin`. With the console's password its POST is taken: whoever knows it needs no trick. A browser
+that somebody tricked would send the password along, too, but with `Origin`, `Referer` or `Sec-Fetch-Site`: any of these
+makes it a browser, and then only our own origin counts. Without a password nothing tells a script from a trick.
 """
 
 import hmac
@@ -33,6 +37,7 @@ HEADERS: Final = {
 OPEN: Final = frozenset(("/health/live", "/health/ready"))
 """Probes ask by address and have no password; these answers tell no more than up or down."""
 _SAFE: Final = frozenset(("GET", "HEAD"))
+_OF_BROWSERS: Final = ("origin", "referer", "sec-fetch-site", "sec-fetch-mode")
 _LOOPBACK: Final = frozenset(("localhost", "127.0.0.1", "::1"))
 _ANY: Final = frozenset(("0.0.0.0", "::", ""))  # noqa: S104  compared with, not bound
 
@@ -81,11 +86,18 @@ class Guard:
                 401,
                 {"WWW-Authenticate": 'Basic realm="hellotext-vtex console", charset="UTF-8"'},
             )
-        if method not in _SAFE and not _from_us(headers, host):
+        if method not in _SAFE and not _from_us(headers, host) and not self._from_a_script(headers):
             return PlainTextResponse(
-                "This form was not sent by a page of this console: open it here and try again.\n", 403
+                "This form was not sent by a page of this console: open it here and try again. A script sends the "
+                "console's password (HTTP basic) and no Origin; without CONSOLE_PASSWORD it sends an Origin that is "
+                "the console's own address.\n",
+                403,
             )
         return None
+
+    def _from_a_script(self, headers: Headers) -> bool:
+        """Say whether a request is a script's that has given the password, which was looked at before."""
+        return self._password is not None and not any(name in headers for name in _OF_BROWSERS)
 
 
 def allowed_hosts(settings: ConsoleSettings) -> frozenset[str]:

@@ -171,12 +171,20 @@ class ReadModel:
     async def until_connected(self, row: StoreConnection, seconds: float = 5.0) -> bool:
         """Wait until a store stands here as it was just written; returns whether it does."""
         wanted = StoreView.of(row)
-        with contextlib.suppress(TimeoutError), self.watch(row.store) as changed:
+        return await self._until(row.store, lambda: self.stores.get(row.store) == wanted, seconds)
+
+    async def until_told(self, row: Campaign, seconds: float = 5.0) -> bool:
+        """Wait until a campaign stands here as it was just written; returns whether it does."""
+        known = self.campaigns[row.store]
+        return await self._until(row.store, lambda: known.get(row.campaign) == row, seconds)
+
+    async def _until(self, store: str, holds: Callable[[], bool], seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError), self.watch(store) as changed:
             async with asyncio.timeout(seconds):
-                while self.stores.get(row.store) != wanted:
+                while not holds():
                     changed.clear()
                     await changed.wait()
-        return self.stores.get(row.store) == wanted
+        return holds()
 
     def reads(self, store: str) -> dict[str, Cursor]:
         """Return how far each resource of a store was read; what is wrong with its readers is no read."""

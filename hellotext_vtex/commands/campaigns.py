@@ -1,7 +1,5 @@
 """`campaigns`: what no report tells of them, typed in or imported (Hellotext has no API for campaigns: CONTRACT B5)."""
 
-import csv
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,10 +7,11 @@ import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from connectors.console.campaign_request import CampaignRequest
+from connectors.console import campaign_request
+from connectors.console.campaign_request import COLUMNS
 from connectors.console.rows import write_row
 from connectors.kafka.reader import latest_by_key
-from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json, told
+from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json
 from hellotext_vtex.known_stores import expect_store, find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
@@ -24,7 +23,6 @@ from schemas.topics import CAMPAIGNS
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Done = Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")]
 Store = Annotated[str, typer.Option(help="Name of the store.", show_default=False)]
-COLUMNS = ("campaign", "name", "channel", "day", "recipients", "deliveries", "cost", "currency")
 
 
 def register(app: typer.Typer) -> None:
@@ -113,21 +111,18 @@ def _say(rows: list[Campaign], line: str, *, as_json: bool) -> None:
 
 def read_csv(store: str, text: str) -> list[Campaign]:
     """Return the campaigns in a CSV text; a line that is wrong ends the command and names it."""
-    lines = csv.DictReader(text.splitlines(), restkey="too many columns")
-    unknown = set(lines.fieldnames or ()) - set(COLUMNS)
-    if unknown or "campaign" not in (lines.fieldnames or ()):
-        fail(f"the CSV's columns must be {', '.join(COLUMNS)}; got {', '.join(lines.fieldnames or ['none'])}", 2)
-    return [read_campaign(store, line, f"line {number}: ") for number, line in enumerate(lines, start=2)]
-
-
-def read_campaign(store: str, given: dict[str, Any], where: str = "") -> Campaign:
-    """Return a campaign from what a person gave; wrong values end the command."""
-    found = {name: value for name, value in given.items() if value is not None and value != ""}
-    found.setdefault("day", date.today())  # noqa: DTZ011  the operator's own day
     try:
-        return CampaignRequest.model_validate(found).row(store)
+        return [request.row(store) for request in campaign_request.read_csv(text)]
+    except campaign_request.CsvError as error:
+        fail(str(error), WRONG_USAGE)
+
+
+def read_campaign(store: str, given: dict[str, Any]) -> Campaign:
+    """Return a campaign from what a person gave; wrong values end the command."""
+    try:
+        return campaign_request.CampaignRequest.model_validate(given).row(store)
     except ValidationError as error:
-        fail(where + (told(error) or "wrong"), WRONG_USAGE)
+        fail("; ".join(campaign_request.told(error).values()), WRONG_USAGE)
 
 
 async def _write(settings: Settings, store: str, rows: list[Campaign]) -> None:

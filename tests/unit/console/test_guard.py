@@ -66,6 +66,32 @@ async def test_a_form_of_another_page_is_refused(make_bench, origin):
     assert answer.status_code == 403
 
 
+async def test_a_script_with_the_password_needs_no_origin(make_bench):
+    """It knows the password; without one the console cannot tell it from a trick."""
+    bench = make_bench(password=SecretStr("sésame"))
+    form = {"vtex_account": "acme"}
+
+    answer = await bench.http.post("/connect", data=form, headers={"Authorization": BASIC})
+    assert answer.status_code == 422
+    assert (await bench.http.post("/connect", data=form)).status_code == 401
+    refused = await make_bench().http.post("/connect", data=form)
+    assert (refused.status_code, "CONSOLE_PASSWORD" in refused.text) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Referer": "http://evil.example/page"},
+     {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Mode": "navigate"}],
+)  # fmt: skip
+async def test_a_browser_that_was_tricked_is_refused_although_it_sends_the_password(make_bench, sent):
+    """Browsers remember a password and send it with any request; and they say where that comes from."""
+    bench = make_bench(password=SecretStr("sésame"))
+
+    answer = await bench.http.post("/connect", data={}, headers={"Authorization": BASIC, **sent})
+
+    assert answer.status_code == 403
+
+
 @pytest.mark.parametrize("path", ["/connect", "/nope", "/api/stores", "/static/console.css", "/health/live"])
 async def test_every_answer_forbids_framing_sniffing_and_foreign_content(make_bench, path):
     """The policy allows our own files only, so no inline script or style can run."""

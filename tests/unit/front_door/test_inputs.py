@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from hellotext_vtex.commands.campaigns import read_csv
+from hellotext_vtex.commands.campaigns import read_campaign, read_csv
 from hellotext_vtex.demo import compare
 from hellotext_vtex.store_values import read_price, read_rate
 from schemas.kpis import CampaignKpis
@@ -75,3 +75,12 @@ def test_the_comparison_finds_every_difference():
     assert [d.figure for d in compare({key: _cell(failed=0)}, ledger).differences] == ["failed"]
     assert compare({}, ledger).differences
     assert compare({key: _cell()}, {}).differences
+
+
+def test_flags_that_are_not_given_say_nothing():
+    """`campaigns set` hands on a None for each of them."""
+    unsaid = dict.fromkeys(("name", "channel", "recipients", "deliveries", "cost", "currency"))
+
+    row = read_campaign("acme", {"campaign": "bf", "day": "2026-11-27", **unsaid})
+
+    assert (row.name, row.recipients, row.cost_micros) == ("bf", None, None)
