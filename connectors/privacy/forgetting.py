@@ -119,7 +119,8 @@ def parts(shard: Shard, traces: Traces, remains: Remains, request: str) -> Itera
     }  # fmt: skip
     standing = [
         *(("records", name, key) for name, names in remains.records.items() for key in names),
-        *(("rows", name, key) for name, names in remains.rows.items() for key in names),
+        # Lists before what they list: between two parts, agents must find nothing listed that is gone.
+        *(("rows", name, key) for name in sorted(remains.rows, key=_is_listed) for key in remains.rows[name]),
     ]
     rest = iter(standing)
     part = list(islice(rest, PART))
@@ -131,6 +132,10 @@ def parts(shard: Shard, traces: Traces, remains: Remains, request: str) -> Itera
         part = list(islice(rest, PART))
         if not part:
             return
+
+
+def _is_listed(table: str) -> bool:
+    return table == "journey-customers"
 
 
 async def ask(shard: Shard, requests: list[ErasureRequest]) -> int:

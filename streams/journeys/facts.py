@@ -86,7 +86,8 @@ class Facts:
         for value in hashes:
             for customer in self.row(self.hash_customers, value) or ():
                 if customer != TOO_MANY and customer not in found:
-                    found[customer] = self.row(self.customers, customer)["h"]
+                    # Who was forgotten may still be listed for a moment (streams/privacy.py).
+                    found[customer] = (self.row(self.customers, customer) or {}).get("h", {})
         return found
 
     def people_of_session(self, row: sessions.Row | None) -> tuple[Hashes, dict[str, Hashes]]:

@@ -30,8 +30,11 @@ def judge(facts: Facts, order: str) -> tuple[bool, bytes | None]:
         if changed:
             facts.put(facts.orders, {name: value for name, value in row.items() if name != "out"}, order)
         return changed, None
-    evidence = gather(facts, order, row, known)
-    index_order(facts, order, known["at"], evidence.people)
+    if settling.settled(row) is not None:
+        evidence = settling.NO_EVIDENCE
+    else:
+        evidence = gather(facts, order, row, known)
+        index_order(facts, order, known["at"], evidence.people)
     value = orjson.dumps(_document(facts, order, known, evidence))
     out = digest(value.decode())
     if out != row.get("out") or evidence.kept != row.get("kept"):

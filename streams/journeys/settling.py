@@ -5,9 +5,12 @@ Kept in the order's row as `fixed`: explanation, rule, winner, losers; touches w
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from streams.journeys.evidence import Evidence
 from streams.journeys.touches import Explanation, Touch
+
+NO_EVIDENCE: Final = Evidence({}, [], {"t": {}, "l": []})
 
 
 def settled(row: Mapping[str, Any] | None) -> Explanation | None:

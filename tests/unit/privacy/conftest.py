@@ -74,7 +74,7 @@ class House:
         return Shard(None, "acme", 0, tuple(topics.BY_NAME), tuple(sorted(self.shard._line.tables)))
 
     def put(self, topic, key, value):
-        """Put a record."""
+        """Put a record; None is a tombstone."""
         self.shard.put(topic, topic.key("acme", *key.split("/")), value)
 
     def envelope(self, kind, data, **more):
@@ -165,6 +165,10 @@ class House:
             if not remains.standing("erased"):
                 break
         return traces, remains
+
+    def redriven(self, letter):
+        """A dead letter has been redriven: its record is gone."""
+        self.shard.sent[topics.DEAD_LETTERS.name].append((letter, None, ()))
 
     def cells(self):
         """Return the figures that stand, by key."""

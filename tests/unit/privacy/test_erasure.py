@@ -1,8 +1,11 @@
 """Forgetting, with all agents in memory and the command's own search: what goes, what stays, what cannot return."""
 
 import orjson
+import pytest
 
+from connectors.kafka.dead_letters import obstacle
 from schemas import topics
+from schemas.fates import DeadLetter
 from schemas.vtex import CUSTOMER_DELETED
 from streams.engine.outbox import OUTBOX
 from streams.pipeline import agents
@@ -173,6 +176,13 @@ async def test_a_refusal_to_erase_is_told(lived):
     assert not remains.erased
     assert [reason for _, reason in remains.refusals] == ["Hellotext answered 422: not_allowed"]
     assert lived.both.infobip.persons == {}
+    [(key, letter)] = lived.latest(topics.DEAD_LETTERS).items()
+    assert obstacle(DeadLetter.model_validate(letter)) is None
+    # Erased there by hand, the letter is redriven: back where it stood, and gone.
+    lived.put(topics.VTEX_CUSTOMERS, C, None)
+    lived.redriven(key)
+    await lived.settle()
+    assert (await lived.look(emails=ANA["email"]))[1].erased
 
 
 async def test_whoever_comes_back_is_lifted_by_any_identifier(lived):
@@ -214,3 +224,101 @@ async def test_a_request_cannot_reach_another_store(house):
 
     assert {letter["step"] for letter in house.shard.dead_letters()} == {"privacy"}
     assert house.latest(topics.PRIVACY_SUPPRESSIONS) == {}
+
+
+class CrashError(Exception):
+    """The worker is gone."""
+
+
+class CrashAt:
+    """Crashes once, at a point of the next transaction after it was armed."""
+
+    def __init__(self):
+        self.point = None
+
+    def reached(self, point, shard):
+        if point == self.point:
+            self.point = None
+            raise CrashError
+
+
+@pytest.mark.parametrize("point", ["staged", "committed", "applied"])
+async def test_a_crash_inside_the_erasure_changes_nothing_of_its_result(lived, point):
+    """It has happened whole, or it has not: the worker's next life ends where an undisturbed one does."""
+    crash = lived.shard._milestones = CrashAt()
+    traces, remains = await lived.look(emails=ANA["email"])
+    await lived.ask(traces, remains)
+    crash.point = point
+    with pytest.raises(CrashError):
+        await lived.shard.settle()
+    suppressed = len(lived.latest(topics.PRIVACY_SUPPRESSIONS))
+    assert suppressed == (0 if point == "staged" else len(traces.hashes))
+    lived.shard.restart()
+    await lived.settle()
+
+    _, remains = await lived.look(emails=ANA["email"])
+    assert remains.erased, remains.places
+    assert lived.both.hellotext.profiles == {}
+
+
+@pytest.mark.parametrize(
+    "asked", [{"emails": ANA["email"]}, {"phones": "(11) 98765-4321"}, {"customers": C.upper()}, {"sessions": S}]
+)
+async def test_any_identifier_finds_the_same_person(lived, asked):
+    """Whatever somebody tells of themselves, it is the same erasure."""
+    traces, remains = await lived.look(**asked)
+
+    assert (traces.customers, traces.users, traces.sessions, traces.orders) == ({C}, {U}, {S}, {"1415"})
+    assert traces.values == {ANA["email"], ANA["phone"]}
+    assert set(traces.hashes.values()) == {"email", "phone", "customer", "session"}
+    assert remains.records.keys() >= {"vtex.changes", "vtex.customers", "pixel.identities", "message.requests"}
+
+
+async def test_what_somebody_else_wrote_does_not_make_it_theirs(lived):
+    """An address in another customer's field, a longer address that begins alike: neither is erased."""
+    lived.customer("bob", email="bob@shop.example", custom={"recommended_by": ANA["email"]}, first_name="Bob")
+    lived.customer("eva", email=f"x{ANA['email']}", first_name="Eva")
+    lived.customer("ivo", email=f"{ANA['email']}.br", first_name="Ivo")
+    lived.identify("another", email=f"{ANA['email']}.br")
+    await lived.settle()
+
+    await lived.forget(emails=ANA["email"])
+
+    assert {row["customer"] for row in lived.latest(topics.VTEX_CUSTOMERS).values()} == {"bob", "eva", "ivo"}
+    assert topics.PIXEL_IDENTITIES.key("acme", "another") in lived.latest(topics.PIXEL_IDENTITIES)
+    assert len(lived.both.hellotext.profiles) == 3
+
+
+async def test_a_stranger_is_suppressed_all_the_same(house):
+    """Nothing stands of them, and nothing will."""
+    await house.forget(emails="new@shop.example")
+    house.customer("n1", email="new@shop.example")
+    await house.settle()
+
+    assert house.latest(topics.VTEX_CUSTOMERS) == {}
+    assert house.shard.fates()["filtered"] >= 1
+
+
+async def test_guests_whom_only_orders_know_are_found(house):
+    """A buyer without a document is a provisional customer; the order stays without them."""
+    house.order("77", user=None, email="guest@shop.example")
+    await house.settle()
+    assert len(house.both.hellotext.profiles) == 1
+
+    traces, remains = await house.forget(emails="guest@shop.example")
+
+    assert (len(traces.customers), traces.orders, remains.erased) == (1, {"77"}, True)
+    assert house.both.hellotext.profiles == {}
+    assert "email_hash" not in house.latest(topics.VTEX_ORDERS)[topics.VTEX_ORDERS.key("acme", "77")]
+
+
+async def test_a_large_request_comes_in_parts(lived, monkeypatch):
+    """Each complete in itself, done one after another."""
+    monkeypatch.setattr("connectors.privacy.forgetting.PART", 3)
+    traces, remains = await lived.look(emails=ANA["email"])
+    await lived.ask(traces, remains)
+    assert len(lived.latest(topics.PRIVACY_REQUESTS)) > 3
+    await lived.settle()
+
+    assert (await lived.look(emails=ANA["email"]))[1].erased
+    assert lived.latest(topics.PRIVACY_REQUESTS) == {}
