@@ -52,18 +52,9 @@ def _meaning(key: str) -> Meaning:
     return "person" if _PERSON_KEY.match(word) else "plain"
 
 
-def _tells_nobody(value: str) -> bool:
-    """Whether a text holds nothing that any pattern would take out: most texts, decided without a hash.
-
-    Every pattern needs one of four signs; to look for each costs half of a regular expression.
-    """
-    if "=" not in value and "@" not in value and "%" not in value and "+" not in value:
-        return True
-    return len(value) <= _REMEMBERED and _harmless(value)
-
-
 @lru_cache(maxsize=16384)
 def _harmless(value: str) -> bool:
+    """Whether no pattern would take anything out of a text."""
     plain = _decoded(value)
     if _EMAIL.search(plain) or _PHONE.search(plain):
         return False
@@ -116,7 +107,12 @@ class Scrubber:
 
     def text(self, value: str) -> str:
         """Return a text or address without the personal values in it, percent-encoded ones included."""
-        if self._known is None and _tells_nobody(value):
+        # Every pattern needs one of four signs, and most texts have none: to look for each costs half of what one
+        # regular expression does, and a call of its own would double it.
+        if self._known is None and (
+            ("=" not in value and "@" not in value and "%" not in value and "+" not in value)
+            or (len(value) <= _REMEMBERED and _harmless(value))
+        ):
             return value
         plain = _decoded(value)
         cleaned = self._plain(plain)

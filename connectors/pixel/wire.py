@@ -187,7 +187,10 @@ def text(value: Any, longest: int = _LONGEST) -> str | None:
     """Return a scalar as text, or None when it says nothing (empty, or the literal `undefined`: A6)."""
     if isinstance(value, str):
         value = value.strip()
-        return None if len(value) <= _LONGEST_NOTHING and value in _NOTHING else value[:longest]
+        length = len(value)
+        if length <= _LONGEST_NOTHING and value in _NOTHING:
+            return None
+        return value if length <= longest else value[:longest]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None
