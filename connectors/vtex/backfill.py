@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.errors import ContractChanged, ResourceMissing, ScrollBusy, ScrollLost, Unreliable
+from connectors.vtex.errors import NO_SCROLL, Crowded, ScrollBusy, ScrollLost, Unreliable
 from connectors.vtex.instants import Window, created_in
 from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Entity, Page, Row
@@ -68,7 +68,9 @@ class Backfill:
         self._settings = source.settings.customers
         self._slice = self._settings.slice
         self._size = self._settings.scroll_size
-        self._searcher = WindowReader(source.master, entity, fields, self._settings, where=created_in, sort="createdIn")
+        self._searcher = WindowReader(
+            source.master, entity, fields, self._settings, where=created_in, sort="createdIn", second="updatedIn"
+        )
         self._began = time.monotonic()
         self._began_with = 0
         self._losses = self._short = 0
@@ -87,8 +89,17 @@ class Backfill:
             position = self._fresh_start()
             await self._source.journal.write(lambda step: self._source.move(step, self.resource, position))
         self._began, self._began_with = time.monotonic(), int(position["base"])
+        held = 0
         while slices := self._source.position(self.resource)["slices"]:
-            await self._one(slices)
+            try:
+                await self._one(slices)
+                held = 0
+            except (Crowded, ScrollBusy):
+                # The other slices first; then people hear of it.
+                self._source.positions[self.resource]["slices"] = [*slices[1:], slices[0]]
+                held += 1
+                if held >= len(slices):
+                    raise
         await self._end()
 
     def _fresh_start(self) -> dict[str, Any]:
@@ -115,12 +126,8 @@ class Backfill:
         except ScrollLost as error:
             self._lost(error)
             return
-        except ScrollBusy:
-            if count > self._settings.window:
-                raise
-            read, claimed = await self._search(window), 0
-        except (ResourceMissing, ContractChanged):
-            # This account or key has no scrolls: search may do, in slices that it can show.
+        except NO_SCROLL:
+            # This account or key has no scrolls, or none is free: search may do, in slices that it can show.
             if count > self._settings.window and window is not None and window.splits:
                 self._slice = self._settings.window
                 return
@@ -162,11 +169,13 @@ class Backfill:
         return read, claimed
 
     async def _search(self, window: Window | None) -> int:
-        """Read a slice by search while others hold every scroll: ten times the calls, and no waiting for 20 minutes."""
+        """Read a slice by search where no scroll is to be had: ten times the calls, and no waiting for 20 minutes."""
         found = await self._searcher.read(window, self._urgency)
         rows, size = list(found.rows.values()), self._settings.scroll_size
         for at in range(0, len(rows), size):
             await self._write(Page(rows[at : at + size], None), min(at + size, len(rows)))
+        if found.crowded is not None:
+            raise found.crowded
         return len(rows)
 
     async def _write(self, page: Page, read: int) -> None:

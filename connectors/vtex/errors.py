@@ -7,6 +7,7 @@ VtexError
 │   ├── ResourceMissing     403: the key's role lacks a License Manager resource, named
 │   ├── AccountUnknown      404 of a resource that every account has: the address is not this account's
 │   ├── EntityAbsent        404 of an entity that an account may do without: a note, asked for again an hour later
+│   ├── Crowded             more documents of one moment than a search shows, and no scroll to be had
 │   ├── FeedTaken           409: the key's feed was set up by somebody else, in a way that excludes ours
 │   └── DataProtected       the account keeps personal data on VTEX's PII architecture
 ├── Retryable               the same call may succeed later
@@ -56,6 +57,10 @@ class EntityAbsent(Refused):
     """The account has no such data entity, and can be read without it."""
 
 
+class Crowded(Refused):
+    """A search cannot show all documents of one moment, and VTEX refuses to scroll them."""
+
+
 class FeedTaken(Refused):
     """The key's order feed is configured in a way that excludes ours."""
 
@@ -98,6 +103,10 @@ class Unreliable(VtexError):
 
 class ContractChanged(VtexError):
     """An answer has a shape that VTEX's reference does not describe."""
+
+
+NO_SCROLL: Final = (ScrollBusy, ResourceMissing, AccountUnknown, EntityAbsent, ContractChanged)
+"""Answers to a scroll after which a search may do."""
 
 
 def place_of(error: BaseException) -> str:

@@ -67,7 +67,11 @@ class Follower:
         return self._source.customers
 
     async def look(self) -> int:
-        """Look once; returns the number of events written."""
+        """Look once; returns the number of events written.
+
+        Raises:
+            VtexError: the look failed, or (`Found.crowded`) did not show everything, and the cursor stays.
+        """
         position, now = self._source.position(self.resource), self._source.client.now()
         if "settled" not in position:
             # Whatever changes from the backfill's beginning on is ours to see; what lies before, the backfill's.
@@ -87,6 +91,8 @@ class Follower:
             moved["canary"] = max(found.rows, key=lambda one: version_of(found.rows[one]))
         written = await self._emit(changed, missed, moved, now)
         self._fresh_from, self._pages = now, found.pages
+        if found.crowded is not None:
+            raise found.crowded
         return written
 
     def _window(self, position: dict[str, Any], now: int) -> tuple[Window, bool, bool]:

@@ -51,18 +51,19 @@ def version_ms(version: str) -> int | None:
         return None
 
 
-def _between(name: str, window: Window) -> str:
+def between(name: str, window: Window) -> str:
+    """Return the condition for documents whose date lies in a window."""
     return f"{name} between {to_text(window.start - 1)} AND {to_text(window.end + 1)}"
 
 
 def changed_in(window: Window) -> str:
     """Return the condition for documents whose coalesce(updatedIn, createdIn) lies in a window."""
-    return f"({_between('updatedIn', window)}) OR ((updatedIn is null) AND ({_between('createdIn', window)}))"
+    return f"({between('updatedIn', window)}) OR ((updatedIn is null) AND ({between('createdIn', window)}))"
 
 
 def created_in(window: Window | None) -> str:
     """Return the condition for documents created in a window; None: those without a date (NOTES 2.2)."""
-    return "createdIn is null" if window is None else _between("createdIn", window)
+    return "createdIn is null" if window is None else between("createdIn", window)
 
 
 def one_of(name: str, values: list[str]) -> str:

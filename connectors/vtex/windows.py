@@ -12,9 +12,12 @@ from typing import Any, Final
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import customer_id
+from connectors.vtex.errors import NO_SCROLL, RESOURCES, Crowded, ScrollBusy, VtexError
 from connectors.vtex.instants import Window, changed_in, version_of
 from connectors.vtex.masterdata import Entity, MasterData, Page, Row
 from connectors.vtex.settings import CustomerSettings
+from connectors.vtex.spans import Span
+from schemas.clock import to_text
 
 PASSES: Final = 4
 ASKED: Final = 3
@@ -29,11 +32,20 @@ class Found:
     Attributes:
         whole: nothing speaks against this being all of it.
         pages: calls that one pass takes.
+        crowded: why some documents could not be read: those of one moment are too many.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     whole: bool = True
     pages: int = 0
+    crowded: VtexError | None = None
+
+    def take_in(self, other: "Found") -> None:
+        """Add what was found elsewhere."""
+        for row in other.rows.values():
+            self.add(row)
+        self.whole, self.pages = self.whole and other.whole, self.pages + other.pages
+        self.crowded = self.crowded or other.crowded
 
     def add(self, row: Row) -> bool:
         """Keep a row if it is news; returns whether its document was there before."""
@@ -54,6 +66,7 @@ class WindowReader:
         settings: page and window sizes.
         where: the condition for a window; coalesce(updatedIn, createdIn) lies in it by default.
         sort: field that pages are sorted by.
+        second: the date that documents of one moment are divided by, where they cannot be scrolled.
     """
 
     def __init__(
@@ -65,6 +78,7 @@ class WindowReader:
         *,
         where: Callable[[Any], str] = changed_in,
         sort: str = "updatedIn",
+        second: str = "createdIn",
     ) -> None:
         self._master = master
         self._entity = entity
@@ -72,32 +86,38 @@ class WindowReader:
         self._settings = settings
         self._where = where
         self._sort = f"{sort} ASC"
+        self._second = second
 
     async def read(self, window: Window | None, urgency: Urgency) -> Found:
         """Return the documents in a window; None where the condition knows such a one."""
+        return await self._read(Span(self._where, window, self._second), urgency)
+
+    async def _read(self, span: Span, urgency: Urgency) -> Found:
         found = Found(whole=False)
         for _ in range(PASSES):
             before = {id: version_of(row) for id, row in found.rows.items()}  # noqa: A001
-            one = await self._pass(window, urgency)
+            one = await self._pass(span, urgency)
             for row in one.rows.values():
                 found.add(row)
-            found.pages = one.pages
+            found.pages, found.crowded = one.pages, one.crowded
             again = before and before == {id: version_of(row) for id, row in found.rows.items()}  # noqa: A001
+            if one.crowded is not None:
+                break  # another pass would be refused, too
             if one.whole or again:
                 found.whole = True
                 break
         return found
 
-    async def _pass(self, window: Window | None, urgency: Urgency) -> Found:
+    async def _pass(self, span: Span, urgency: Urgency) -> Found:
         found, totals, size = Found(), set[int](), self._settings.page
         while True:
             start = found.pages * size
-            page = await self._page(window, start, max(totals, default=0), urgency)
+            page = await self._page(span, start, max(totals, default=0), urgency)
             found.pages += 1
             if page.total is not None:
                 totals.add(page.total)
             if max(page.total or 0, start + len(page.rows)) > self._settings.window:
-                return await self._split(window, urgency)
+                return await self._split(span, urgency)
             for row in page.rows:
                 twice = found.add(row)
                 found.whole = found.whole and not twice
@@ -106,34 +126,58 @@ class WindowReader:
         found.whole = found.whole and len(totals) <= 1 and max(totals, default=0) <= len(found.rows)
         return found
 
-    async def _page(self, window: Window | None, start: int, total: int, urgency: Urgency) -> Page:
+    async def _page(self, span: Span, start: int, total: int, urgency: Urgency) -> Page:
         """Return a page; one that is shorter than the total allows is asked for again before it is believed."""
         size = self._settings.page
         for _ in range(ASKED):
             page = await self._master.search(
-                self._entity, self._fields, self._where(window), start=start, count=size, urgency=urgency,
+                self._entity, self._fields, span.where, start=start, count=size, urgency=urgency,
                 sort=self._sort,
             )  # fmt: skip
             if len(page.rows) == size or start + len(page.rows) >= max(total, page.total or 0):
                 break
         return page
 
-    async def _split(self, window: Window | None, urgency: Urgency) -> Found:
-        if window is None or window.end - window.start <= SECOND_MS:
-            return await self._scroll(window, urgency)
+    async def _split(self, span: Span, urgency: Urgency) -> Found:
+        refusal: VtexError | None = None
+        if span.width <= SECOND_MS and span.within is None and not span.undated:
+            try:
+                return await self._scroll(span, urgency)
+            except NO_SCROLL as error:
+                refusal = error
+        parts = span.parts()
+        if not parts:
+            return await self._beginning(span, urgency)
         found = Found()
-        for half in window.halves():
-            part = await self.read(half, urgency)
-            found.whole = found.whole and part.whole
-            found.pages += part.pages
-            for row in part.rows.values():
+        for each in parts:
+            found.take_in(await self._read(each, urgency))
+        if found.crowded is not None and isinstance(refusal, ScrollBusy):
+            found.crowded = refusal  # others hold the scrolls: one will be free
+        return found
+
+    async def _beginning(self, span: Span, urgency: Urgency) -> Found:
+        """Return what a search shows of a span that cannot be divided."""
+        found, size = Found(whole=False, crowded=self._crowded(span)), self._settings.page
+        while (found.pages + 1) * size <= self._settings.window:
+            page = await self._page(span, found.pages * size, 0, urgency)
+            found.pages += 1
+            for row in page.rows:
                 found.add(row)
         return found
 
-    async def _scroll(self, window: Window | None, urgency: Urgency) -> Found:
+    def _crowded(self, span: Span) -> Crowded:
+        when = "without a date" if span.window is None else f"of {to_text(span.window.start)}"
+        return Crowded(
+            f"account {self._master.client.account} has more than {self._settings.window:,} documents of "
+            f"{self._entity} {when}, which a search cannot tell apart, and VTEX refuses to scroll them: give the key's "
+            f"role the License Manager resource “{RESOURCES['customers']}” for that entity; everything else is read "
+            "meanwhile"
+        )
+
+    async def _scroll(self, span: Span, urgency: Urgency) -> Found:
         found = Found()
         pages = self._master.scroll(
-            self._entity, self._fields, self._where(window), size=self._settings.scroll_size, urgency=urgency
+            self._entity, self._fields, span.where, size=self._settings.scroll_size, urgency=urgency
         )
         async with aclosing(pages):
             async for page in pages:
