@@ -4,7 +4,7 @@ import csv
 import html as entities
 import io
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -252,7 +252,7 @@ async def test_the_csv_has_every_order(make_bench):
 async def test_customers_by_state_and_reach(make_bench):
     """What the tally counts, with the conflicts; corrected when a customer moves on."""
     bench = make_bench()
-    bench.put(shop_rows(customers=1000, now=NOW, backfilling=True))
+    bench.put(shop_rows(customers=1000, now=datetime.now(UTC), backfilling=True))
     counts = bench.model.customers.of("acme")
     _, text = read(await bench.html("/stores/acme/customers"))
 
