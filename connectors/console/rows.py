@@ -3,8 +3,8 @@
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
-from connectors.kafka.admin import unreachable
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.readiness import refused_by
 from schemas.model import Model
 from schemas.partition import shard_of
 from schemas.topics import Topic
@@ -39,7 +39,7 @@ async def _write(
         try:
             await producer.start()
         except (KafkaConnectionError, OSError) as error:
-            raise unreachable(connection, error) from error
+            raise await refused_by(connection, error) from error
         name = connection.topic(topic.name)
         partitions = await producer.partitions_for(name)
         await producer.send_and_wait(

@@ -19,6 +19,7 @@ from aiokafka.errors import (
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
+from connectors.kafka.readiness import refused_by
 
 HEARD_TIMEOUT_S: Final = 30.0
 HEARD_POLL_S: Final = 0.02
@@ -151,15 +152,7 @@ async def open_admin(connection: KafkaConnection) -> AsyncIterator[Admin]:
         try:
             await client.start()
         except (KafkaConnectionError, OSError) as error:
-            raise unreachable(connection, error) from error
+            raise await refused_by(connection, error) from error
         yield Admin(client)
     finally:
         await client.close()
-
-
-def unreachable(connection: KafkaConnection, error: Exception) -> BrokerUnreachable:
-    """Return the error that says which broker did not answer, and what to do."""
-    return BrokerUnreachable(
-        f"no broker answered at {connection.bootstrap_servers}: {error}. "
-        "Start it, or correct KAFKA_BOOTSTRAP_SERVERS and the security settings."
-    )

@@ -19,11 +19,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, KafkaConnectionError, KafkaError, ProducerFenced
 from pydantic import ValidationError
 
-from connectors.kafka.admin import unreachable
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import RedriveInterrupted
 from connectors.kafka.originals import with_originals, without_replaced
 from connectors.kafka.reader import CommittedReader, Record
+from connectors.kafka.readiness import refused_by
 from connectors.kafka.watermarks import high_watermarks
 from schemas import topics
 from schemas.clock import to_text
@@ -229,7 +229,7 @@ async def _producer(connection: KafkaConnection) -> AsyncIterator[AIOKafkaProduc
         await producer.start()
     except (KafkaConnectionError, OSError) as error:
         await producer.stop()
-        raise unreachable(connection, error) from error
+        raise await refused_by(connection, error) from error
     try:
         yield producer
     except (ProducerFenced, InvalidProducerEpoch) as error:

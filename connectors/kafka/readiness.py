@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.diagnosis import why_refused
 from connectors.kafka.errors import BrokerUnreachable
 
 POLL_S: Final = 0.02
@@ -27,6 +28,20 @@ def first_address(bootstrap_servers: str) -> tuple[str, int]:
             f"{bootstrap_servers!r} is no list of brokers: write KAFKA_BOOTSTRAP_SERVERS as host:port,host:port"
         )
     return host.strip("[]"), int(port)
+
+
+def unreachable(connection: KafkaConnection, reason: object) -> BrokerUnreachable:
+    """Return the error that says which broker did not answer, why, and what to do."""
+    return BrokerUnreachable(
+        f"no broker answered at {connection.bootstrap_servers}: {reason}. "
+        "Start it, or correct KAFKA_BOOTSTRAP_SERVERS and the security settings."
+    )
+
+
+async def refused_by(connection: KafkaConnection, error: Exception) -> BrokerUnreachable:
+    """Return the same, having asked the first broker why."""
+    refusal = await why_refused(connection, *first_address(connection.bootstrap_servers))
+    return unreachable(connection, refusal.reason if refusal else error)
 
 
 async def count_brokers(connection: KafkaConnection) -> int:
@@ -55,7 +70,7 @@ async def wait_until_ready(
         alive: called again and again; raises when waiting is in vain.
 
     Raises:
-        BrokerUnreachable: they did not answer in time.
+        BrokerUnreachable: they did not answer in time, or refuse us for good.
     """
     address = first_address(connection.bootstrap_servers)
     until = time.monotonic() + seconds
@@ -68,14 +83,16 @@ async def wait_until_ready(
                 _, writer = await asyncio.open_connection(*address)
                 writer.close()
                 found = await count_brokers(connection)
-        except (OSError, KafkaError) as error:
+        except OSError as error:
             reason = str(error) or "it is silent"  # a timeout says nothing
+        except KafkaError as error:
+            refusal = await why_refused(connection, *address)
+            reason = refusal.reason if refusal else str(error)
+            if refusal and refusal.for_good:
+                raise unreachable(connection, reason) from error
         else:
             if found >= brokers:
                 return
             reason = f"{found} of {brokers} brokers have come"
         await asyncio.sleep(POLL_S)
-    raise BrokerUnreachable(
-        f"no broker answered at {connection.bootstrap_servers} within {seconds:g} s: {reason}. "
-        "Start it, or correct KAFKA_BOOTSTRAP_SERVERS and the security settings."
-    )
+    raise unreachable(connection, f"not within {seconds:g} s: {reason}")

@@ -21,8 +21,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
-from connectors.kafka.admin import unreachable
 from connectors.kafka.progress import Progress, open_progress
+from connectors.kafka.readiness import refused_by
 from connectors.privacy.finding import find
 from connectors.privacy.reading import Shard, scan
 from connectors.privacy.remains import Remains, look
@@ -158,7 +158,7 @@ async def _producer(shard: Shard) -> AsyncIterator[AIOKafkaProducer]:
         try:
             await producer.start()
         except (KafkaConnectionError, OSError) as error:
-            raise unreachable(shard.connection, error) from error
+            raise await refused_by(shard.connection, error) from error
         yield producer
     finally:
         await producer.stop()
