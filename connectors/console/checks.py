@@ -30,12 +30,14 @@ class Check:
         system: `VTEX`, `Hellotext` or `Infobip`.
         subject: what was asked.
         detail: what to do where it is not `ok`; never a secret.
+        answered: whether the system has told; what is unknown although it did is its answer's own matter.
     """
 
     system: str
     subject: str
     verdict: Verdict
     detail: str = ""
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class AccessReport:
     def failed(self) -> tuple[Check, ...]:
         """Return what must be put right before connecting."""
         return tuple(check for check in self.checks if check.verdict == "failed")
+
+    @property
+    def unanswered(self) -> tuple[Check, ...]:
+        """Return what nobody has told: no reason against a first connection, but one against a renewal."""
+        return tuple(check for check in self.checks if not check.answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,8 @@ async def check_vtex(request: ConnectionRequest, http: httpx.AsyncClient) -> lis
         http, "POST", f"{base}/api/vtexid/apptoken/login", json={"appkey": request.vtex_app_key, "apptoken": token}
     )
     if isinstance(login, str):
-        return [Check("VTEX", subject, "unknown", f"{base} did not answer ({login}): check the address, then retry.")]
+        told = f"{base} did not answer ({login}): check the address, then retry."
+        return [Check("VTEX", subject, "unknown", told, answered=False)]
     status = _json(login).get("authStatus")
     if login.status_code in {400, _UNAUTHORIZED, _FORBIDDEN} or (login.is_success and status not in {None, "Success"}):
         return [Check(
@@ -121,7 +129,7 @@ async def check_vtex(request: ConnectionRequest, http: httpx.AsyncClient) -> lis
 
 def _vtex_verdict(part: _Resource, answer: httpx.Response | str) -> Check:
     if isinstance(answer, str):
-        return Check("VTEX", part.subject, "unknown", f"VTEX did not answer ({answer}): try again.")
+        return Check("VTEX", part.subject, "unknown", f"VTEX did not answer ({answer}): try again.", answered=False)
     if answer.status_code in part.allowed:
         return Check("VTEX", part.subject, "ok")
     if answer.status_code == _FORBIDDEN and part is _FEED:
@@ -136,7 +144,8 @@ def _vtex_verdict(part: _Resource, answer: httpx.Response | str) -> Check:
             f"The key may not {part.subject}: in Account settings > User roles, give its role the License Manager "
             f"resource “{part.missing}”, then check again.",
         )  # fmt: skip
-    return Check("VTEX", part.subject, "unknown", f"VTEX answered {answer.status_code}: try again later.")
+    told = f"VTEX answered {answer.status_code}: try again later."
+    return Check("VTEX", part.subject, "unknown", told, answered=False)
 
 
 async def check_hellotext(request: ConnectionRequest, http: httpx.AsyncClient) -> list[Check]:
@@ -171,14 +180,16 @@ async def check_infobip(request: ConnectionRequest, http: httpx.AsyncClient) -> 
 
 def _simple(system: str, subject: str, answer: httpx.Response | str, wrong: str, excluded: str) -> Check:
     if isinstance(answer, str):
-        return Check(system, subject, "unknown", f"{system} did not answer ({answer}): check the address, then retry.")
+        told = f"{system} did not answer ({answer}): check the address, then retry."
+        return Check(system, subject, "unknown", told, answered=False)
     if answer.is_success:
         return Check(system, subject, "ok")
     if answer.status_code == _UNAUTHORIZED:
         return Check(system, subject, "failed", wrong)
     if answer.status_code == _FORBIDDEN:
         return Check(system, subject, "failed", excluded)
-    return Check(system, subject, "unknown", f"{system} answered {answer.status_code}: try again later.")
+    told = f"{system} answered {answer.status_code}: try again later."
+    return Check(system, subject, "unknown", told, answered=False)
 
 
 async def _ask(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response | str:

@@ -10,6 +10,7 @@ from rich.console import Console
 from connectors.console.checks import AccessReport
 from connectors.console.connect import ConnectionRequest, check_keys, connect_store, country_defaults
 from connectors.kafka.secrets import SecretBox
+from connectors.kafka.stores import StoreDirectory
 from connectors.pixel.snippet import hooks_for, snippets_for
 from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json
 from hellotext_vtex.keys import open_box
@@ -48,10 +49,15 @@ def connect(
     origin: Annotated[list[str] | None, typer.Option(help="Origin whose pages may send events; repeatable.")] = None,
     privacy: Annotated[str, typer.Option(help="lgpd, gdpr or none.")] = "none",
     check: Annotated[bool, typer.Option(help="Ask VTEX, Hellotext and Infobip whether the keys work.")] = True,
+    force: Annotated[
+        bool, typer.Option("--force", help="Renew a connection even when nobody could tell whether the new keys work.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Connect a store, or renew the keys of one that is connected.
+
+    A store that is connected keeps its keys when VTEX, Hellotext or Infobip does not answer whether the new ones work.
 
     Example: hellotext-vtex connect --vtex-account acme --vtex-app-key vtexappkey-acme-ABCDEF
     --vtex-app-token TOKEN --hellotext-business xy76ks --hellotext-token TOKEN --yes
@@ -72,11 +78,30 @@ def connect(
         _show(report)
     if report is not None and not report.ok:
         fail("nothing was connected: " + " ".join(each.detail for each in report.failed))
+    if report is not None and report.unanswered and not force:
+        _keep_what_works(settings, request, report, ask=not yes)
     if not yes and not typer.confirm(f"Connect {request.store}?", default=True):
         raise typer.Exit(1)
     box = open_box(settings)
     row = execute(lambda: _connect(settings, request, box))
     _tell(settings, row, box, report, as_json=json)
+
+
+def _keep_what_works(settings: Settings, request: ConnectionRequest, report: AccessReport, *, ask: bool) -> None:
+    """Let a connection stand that would be replaced by one of which nobody knows whether it works."""
+    name = request.store or request.vtex_account
+    if not execute(lambda: _is_connected(settings, name)):
+        return
+    untold = " ".join(dict.fromkeys(each.detail for each in report.unanswered))
+    if not ask:
+        fail(f"nothing was changed: store {name} keeps its connection. {untold} To renew it all the same: --force")
+    if not typer.confirm(f"{untold} Replace the connection of {name} all the same?", default=False):
+        raise typer.Exit(1)
+
+
+async def _is_connected(settings: Settings, store: str) -> bool:
+    async with StoreDirectory(await ensure_topics(settings)) as directory:
+        return directory.get(store) is not None
 
 
 def _ask_for_what_is_missing(given: dict[str, Any]) -> None:

@@ -59,6 +59,25 @@ def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
     assert (gone.code, "no store 'acme'" in gone.err) == (1, True)
 
 
+def test_a_renewal_that_nobody_could_check_keeps_the_connection(run):
+    """A first connection goes through; the same store again only where somebody says so, asked or by a flag."""
+    away = ("--vtex-account", "acme", "--vtex-url", "http://127.0.0.1:9", "--hellotext-url", "http://127.0.0.1:9/v1")
+    assert run("connect", *away, *KEYS, "--yes", "--json").code == 0
+    before = run("stores", "show", "acme", "--json").json
+    other = ("--vtex-app-key", "k2", *KEYS[2:], "--yes")
+
+    refused = run("connect", *away, *other, "--json")
+
+    assert refused.code == 1
+    assert "store acme keeps its connection" in refused.err
+    assert "--force" in refused.err
+    assert run("stores", "show", "acme", "--json").json == before
+    assert run("connect", *away, *other, "--force").code == 0
+    assert run("stores", "show", "acme", "--json").json["vtex"]["app_key"] == "k2"
+    assert run("connect", *away, *KEYS, "--no-check", "--yes").code == 0
+    assert run("stores", "show", "acme", "--json").json == before
+
+
 async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
     """By the list, by the store's own page, and by doctor with exit code 1; a paused store is not read at all."""
     run("connect", "--vtex-account", "acme", *KEYS, "--country", "BR", "--yes", "--no-check", "--json")
