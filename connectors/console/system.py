@@ -17,6 +17,7 @@ from schemas import topics
 
 Level = Literal["ok", "idle", "busy", "warn", "bad"]
 _GRAVITY: Final = ("ok", "idle", "busy", "warn", "bad")
+WORKER: Final = "Worker"
 POLLER_SILENT: Final = timedelta(minutes=15)
 """Cursors are committed with every window that was read, in each poll interval."""
 POLLER_STARTS: Final = timedelta(minutes=1)
@@ -62,11 +63,15 @@ def health_of(model: ReadModel, progress: Progress, stores: list[StoreView], fig
     if progress.waits_for:
         level: Level = "bad" if progress.loaded else "busy"
         found.append(Wait(level, f"The console waits: {progress.waits_for}", "What pages show is as of before."))
+    absent = model.workers.absent(now)
+    if absent is not None and stores:  # one matter, however many stores there are
+        station = _stuck(absent, figures, now)
+        found.append(Wait(station.level, f"{station.name}: {station.text}", station.todo))
     for store in stores:
         found += [
             Wait(station.level, f"{station.name}: {station.text}", station.todo, store.store)
             for station in stations(model, store, figures, now)
-            if station.level in {"busy", "warn", "bad"}
+            if station.level in {"busy", "warn", "bad"} and not (absent and station.name == WORKER)
         ]
     found.sort(key=lambda wait: -_GRAVITY.index(wait.level))
     grave = [wait for wait in found if wait.level in {"warn", "bad"}]
@@ -88,7 +93,8 @@ def stations(model: ReadModel, store: StoreView, figures: Figures, now: datetime
 def _vtex(model: ReadModel, store: StoreView, figures: Figures, now: datetime) -> Station:
     if store.paused:
         return Station("VTEX", "idle", "paused")
-    if problems := model.problems(store.store):
+    # A note asks for nothing to be done: it stands under Customers alone.
+    if problems := tuple(problem for problem in model.problems(store.store) if not problem.note):
         return _troubled(problems, figures, now)
     return _reading(model, store, figures, now)
 
@@ -140,27 +146,27 @@ def _worker(model: ReadModel, store: StoreView, figures: Figures, now: datetime)
     letters = sum(letter.store == store.store for letter in model.letters.values())
     if letters:
         text = _number(letters, "dead letter", "dead letters")
-        return Station("Worker", "warn", text, "Read why under Activity, put it right, then redrive them.")
+        return Station(WORKER, "warn", text, "Read why under Activity, put it right, then redrive them.")
     if trouble is not None:
-        return Station("Worker", "busy", f"{_records(trouble.records)} wait")
+        return Station(WORKER, "busy", f"{_records(trouble.records)} wait")
     seen = model.last_fates[store.store].values()
     return (
-        Station("Worker", "ok", f"worked {figures.ago(max(seen), now)}")
+        Station(WORKER, "ok", f"worked {figures.ago(max(seen), now)}")
         if seen
-        else Station("Worker", "idle", "nothing to do yet")
+        else Station(WORKER, "idle", "nothing to do yet")
     )
 
 
 def _stuck(trouble: Trouble, figures: Figures, now: datetime) -> Station:
-    since, waiting = figures.ago(trouble.since, now), _records(trouble.records)
+    since, waiting = figures.span(now - trouble.since), _records(trouble.records)
     if trouble.kind == "absent":
-        text = f"none runs, since {since}" + (f"; {waiting} wait" if trouble.records else "")
-        return Station("Worker", "bad", text, "Start one: hellotext-vtex worker, or up. Nothing is lost meanwhile.")
+        text = f"none runs, for {since}" + (f"; {waiting} wait" if trouble.records else "")
+        return Station(WORKER, "bad", text, "Start one: hellotext-vtex worker, or up. Nothing is lost meanwhile.")
     if trouble.kind == "still":
         todo = "See its log, and /health on its WORKER_WEB_PORT, which says whom it waits for; then restart it."
-        return Station("Worker", "bad", f"stands still, since {since}; {waiting} wait", todo)
+        return Station(WORKER, "bad", f"stands still, for {since}; {waiting} wait", todo)
     todo = "It gets on, but more comes than it takes: see /health on its WORKER_WEB_PORT, or start another one."
-    return Station("Worker", "warn", f"behind, since {since}; {waiting} wait", todo)
+    return Station(WORKER, "warn", f"behind, for {since}; {waiting} wait", todo)
 
 
 def _records(count: int) -> str:

@@ -104,8 +104,9 @@ class Workers:
             return None
         backlog = self.backlogs.get(shard_of(store, self.partitions))
         records = backlog.records if backlog else 0
-        if self.absent_since is not None and now - self.absent_since >= ABSENT:
-            return Trouble("absent", records, self.absent_since)
+        absent = self.absent(now)
+        if absent is not None:
+            return Trouble("absent", records, absent.since)
         if backlog is None:
             return None
         if now - backlog.still_since >= STILL:
@@ -113,6 +114,12 @@ class Workers:
         if now - backlog.since >= BEHIND and records >= MANY:
             return Trouble("behind", records, backlog.since)
         return Trouble("busy", records, backlog.since) if records >= MANY else None
+
+    def absent(self, now: datetime) -> Trouble | None:
+        """Return that no worker runs, with all that waits; None while one does, or when that is not known."""
+        if self.absent_since is None or now - self.absent_since < ABSENT:
+            return None
+        return Trouble("absent", sum(backlog.records for backlog in self.backlogs.values()), self.absent_since)
 
     def _backlog(self, number: int, records: int, now: datetime, *, moved: bool) -> Backlog:
         old = self.backlogs.get(number)
