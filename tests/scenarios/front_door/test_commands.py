@@ -96,6 +96,10 @@ async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
         "reader": "addresses", "reason": "VTEX is away", "since": "2026-11-26T10:00:00+00:00"
     }  # fmt: skip
     assert (doctor.code, "acme orders" in doctor.out, "(since 2026-11-26 10:00 UTC)" in doctor.out) == (1, True, True)
+    note = row.model_copy(update={"position": {"problems": {"addresses": "no AD"}, "notes": ["addresses"]}})
+    await write_row(empty_kafka, VTEX_CURSORS, "acme", ("status",), note)
+    assert "following" in run("stores", "list").out
+    assert "! acme addresses" in run("doctor").out
     run("stores", "pause", "acme")
     assert run("stores", "list", "--json").json[0]["state"] == "paused"
     assert run("doctor").code == 0

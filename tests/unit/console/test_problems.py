@@ -98,3 +98,24 @@ async def test_the_card_names_the_host_that_is_read(bench):
 
     assert "127.0.0.1:1 · BR" in html
     assert "myvtex.com" not in html
+
+
+async def test_a_note_turns_no_card_amber(bench):
+    """An account without addresses is read without them: it is said where readers stand, and asks for nothing."""
+    note = {"problems": {"addresses": "account acme has no data entity AD (404)"}, "notes": ["addresses"]}
+    value = Cursor(store="acme", resource="status", position=note, updated_at=datetime.now(UTC))
+    bench.put([row(topics.VTEX_CURSORS, "acme", "status", value=value)])
+    _, text = read(await bench.html("/"))
+
+    assert "VTEX read" in text
+    assert "no data entity AD" in read(await bench.html("/stores/acme/customers"))[1]
+
+
+async def test_each_reader_has_its_own_beginning(bench):
+    """Not the time at which the row was last written."""
+    now = datetime.now(UTC)
+    told = {"problems": {"orders": "VTEX is away"}, "since": {"orders": (now - timedelta(hours=2)).isoformat()}}
+    value = Cursor(store="acme", resource="status", position=told, updated_at=now)
+    bench.put([row(topics.VTEX_CURSORS, "acme", "status", value=value)])
+
+    assert "orders : VTEX is away Since 2 hours ago" in read(await bench.html("/stores/acme/customers"))[1]
