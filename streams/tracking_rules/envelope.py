@@ -11,7 +11,7 @@ from schemas.partition import key_of
 from streams.engine.agent import Poison, Record
 
 _HASHES: Final = ("email_hash", "phone_hash", "customer_hash")
-_MAPS: Final = ("page", "utm", "device")
+_MAPS: Final = frozenset(("page", "utm", "device"))
 _ADDED: Final = ("at", "at_received", "supplement", "amount_minor", "amount_currency", "landing")
 
 
@@ -150,18 +150,23 @@ def instant(text: Any) -> int:
 def _check(data: dict[str, Any]) -> None:
     for name, value in data.items():
         shape = _SHAPES.get(name)
-        if shape is not None and type(value) is not shape and value is not None:
+        if shape is None or value is None:
+            continue
+        if type(value) is not shape:
             raise Poison(f"the event's {name} is a {type(value).__name__}")
-    get = data.get
+        if shape is dict and name in _MAPS:
+            _check_texts(name, value)
     for name in _HASHES:
-        value = get(name)
-        if value is not None and not _HASH.fullmatch(value):
+        if name in data and data[name] is not None and not _HASH.fullmatch(data[name]):
             raise Poison(f"the event's {name} is no hash")
-    for name in _MAPS:
-        for part in (get(name) or {}).values():
-            if type(part) is not str and part is not None:
-                raise Poison(f"a part of the event's {name} is no text")
+    get = data.get
     if get("kind", "event") not in _KINDS or get("sent_by", "page") not in _SENDERS or get("consent") not in _CHOICES:
         raise Poison("the event's kind, sender or consent is not one that we know")
     if get("parameters", data) is None:
         raise Poison("the event's parameters are no object")
+
+
+def _check_texts(name: str, parts: Any) -> None:
+    for part in parts.values():
+        if type(part) is not str and part is not None:
+            raise Poison(f"a part of the event's {name} is no text")

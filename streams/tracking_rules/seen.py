@@ -29,6 +29,7 @@ VIEW_MS: Final = 2_000
 """Who looks at the same again within two seconds has looked once; some pages tell a view again when complete."""
 ACT_MS: Final = 1_000
 """Two tags fire within milliseconds, their calls arrive within a second; who means it twice takes longer."""
+_MINUTE_MS: Final = 60_000  # fits into two bytes
 _LONG_ID: Final = 64
 
 Verdict = Literal["new", "duplicate", "supplement", "conflict"]
@@ -101,19 +102,22 @@ class Seen:
     def _told(self, event: Event, content: str) -> bool:
         """Return whether the same content happened less than a window away, in either direction.
 
-        Times are cut into slots as wide as the window: whatever shares a slot is near enough, and the neighbours' rows
-        say where in their slot they stand.
+        A row holds when it happened within one minute, so that one look is enough where no minute's end is near.
         """
-        view = self._recent
-        slot, place = divmod(event.at, window(event.data))
+        near = window(event.data)
+        minute, place = divmod(event.at, _MINUTE_MS)
         stem = f"{event.store}/{content}/"
-        key = f"{stem}{slot}"
-        if key in view:
+        row: bytes = self._recent.get(f"{stem}{minute}", b"")
+        if row and _near(row, place, near):
             return True
-        before, after = view.get(f"{stem}{slot - 1}"), view.get(f"{stem}{slot + 1}")
-        if before is not None and int.from_bytes(before) > place:
+        if place < near and _near(self._recent.get(f"{stem}{minute - 1}", b""), place + _MINUTE_MS, near):
             return True
-        if after is not None and int.from_bytes(after) < place:
+        if place > _MINUTE_MS - near and _near(self._recent.get(f"{stem}{minute + 1}", b""), place - _MINUTE_MS, near):
             return True
-        self._noted.append((view, key, place.to_bytes(2)))
+        self._noted.append((self._recent, f"{stem}{minute}", row + place.to_bytes(2)))
         return False
+
+
+def _near(row: bytes, place: int, near: int) -> bool:
+    """Return whether any of a row's moments, two bytes each, is less than `near` away."""
+    return any(abs(int.from_bytes(row[at : at + 2]) - place) < near for at in range(0, len(row), 2))

@@ -2,6 +2,8 @@
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from streams.tracking_rules.seen import ORDERS
 from tests.unit.tracking.conftest import NOW, told
@@ -108,13 +110,28 @@ class TestDoubleFiredTags:
     )  # fmt: skip
     async def test_the_same_within_a_moment_is_one(self, make_agent, page, action, apart, kept):
         """Two seconds of looking, one of doing; whichever comes first, wherever in its second it falls."""
-        for offset in (0, 777, 1_999):
+        for offset in (0, 777, 58_700, 59_999):
             pair = [page(action, received=NOW + offset), page(action, received=NOW + offset + apart)]
             for order in (pair, pair[::-1]):
                 agent = make_agent()
                 await agent.feed(*order)
 
                 assert len(agent.events) == kept
+
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @given(
+        st.lists(st.integers(0, 125_000), max_size=12), st.sampled_from((("page.viewed", 2_000), ("cart.added", 1_000)))
+    )
+    async def test_whatever_the_times(self, make_agent, page, times, rule):
+        """An event is kept when none that was kept is a moment away: also across minutes, also out of order."""
+        action, window = rule
+        agent, kept = make_agent(), []
+        for time in times:
+            if all(abs(time - other) >= window for other in kept):
+                kept.append(time)
+        await agent.feed(*(page(action, received=NOW + time) for time in times))
+
+        assert len(agent.events) == len(kept)
 
     async def test_two_ids_are_two_events_whatever_they_say(self, agent, page):
         """Their sender says that they are two, and each of them is told once."""
