@@ -10,6 +10,7 @@ from sandbox.vtex.budget import Budget
 from sandbox.vtex.hostility import GENTLE, harsh
 from sandbox.vtex.serve import serving
 from sandbox.vtex.shop import Shop
+from tests.scenarios.vtex.agreed import last_is_the_shops, rows_of, written_once
 from tests.scenarios.vtex.shops import FAST, connect, connected, cursors, events, fill, latest, polling, truth, until
 from tests.scenarios.vtex.test_kills import Life
 
@@ -23,13 +24,38 @@ PATIENT = replace(
 )
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
-async def test_a_hostile_vtex_is_read_truly(kafka, seed):
+LONG = pytest.mark.long
+
+
+def _mixed(seed):
+    """Return some of what can go wrong, at other rates each time, and the rest not at all."""
+    dice, worst = random.Random(seed), harsh(seed, lag=1.5, wipes=0.0, scrolls_taken=10, never_indexed=0.0)
+    kept = {"seed", "after_effect", "wildcards_allowed", "storm_length", "retry_after", "slow_for"}
+    return worst.with_(**{
+        name: getattr(GENTLE, name) if dice.random() < 0.5 else _scaled(getattr(worst, name), dice)
+        for name in worst.__dataclass_fields__ if name not in kept
+    })  # fmt: skip
+
+
+def _scaled(value, dice):
+    return value * dice.uniform(0.3, 2.0) if isinstance(value, float) else value
+
+
+HOSTILE = [
+    harsh(1, lag=1.5, wipes=0.0),
+    *(pytest.param(harsh(seed, lag=1.5, wipes=0.0), marks=LONG) for seed in range(2, 6)),
+    *(pytest.param(_mixed(seed), marks=LONG) for seed in range(6, 11)),
+]
+
+
+@pytest.mark.parametrize("hostility", HOSTILE, ids=lambda hostility: f"seed{hostility.seed}")
+async def test_a_hostile_vtex_is_read_truly(kafka, hostility):
     """Lag, ghosts, equal times, shifts, lies, storms, cuts, lost scrolls and feeds: difference 0 all the same.
 
-    Deletes and refunds included; every feed event committed; the budget kept.
+    Deletes and refunds included; every feed event committed; the budget kept; and no change is written twice.
     """
-    shop = Shop("acme", hostility=harsh(seed, lag=1.5, wipes=0.0), budget=Budget(rate=2000, burst=60))
+    seed = hostility.seed
+    shop = Shop("acme", hostility=hostility, budget=Budget(rate=2000, burst=60))
     fill(shop, 300)
     life, dice = Life(shop, seed), random.Random(seed)
     async with serving({"acme": shop}) as url:
@@ -51,6 +77,10 @@ async def test_a_hostile_vtex_is_read_truly(kafka, seed):
             await until(lambda: _drained(shop))
             await until(lambda: _scanned(kafka))
     assert shop.budget.refused == 0
+    customers, orders = await rows_of(kafka, "acme")
+    last_is_the_shops(customers, orders, shop)
+    written_once(customers)
+    written_once(orders)
 
 
 def _move(shop, order_id, dice):
