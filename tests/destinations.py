@@ -7,6 +7,7 @@
 import json
 import random
 from abc import ABC, abstractmethod
+from itertools import count
 from typing import Any
 from urllib.parse import unquote
 
@@ -79,6 +80,7 @@ class StandInHellotext(StandIn):
     def __init__(self, *, lost: float = 0.0, seed: int = 0) -> None:
         super().__init__(lost=lost, seed=seed)
         self.profiles: dict[str, dict[str, str]] = {}
+        self._numbers = count(1)
         self.sessions: dict[str, str] = {}
         self.known_sessions: set[str] | None = None
         self.events: list[dict[str, object]] = []
@@ -90,7 +92,7 @@ class StandInHellotext(StandIn):
 
     def _profiles(self, method: str, profile: str, body: dict) -> Answer:
         if method == "POST":
-            profile = self._match(body) or f"P{len(self.profiles) + 1}"
+            profile = self._match(body) or f"P{next(self._numbers)}"
             self.profiles.setdefault(profile, {}).update(body)
             return Answer(201, json={"id": profile})
         if profile not in self.profiles:

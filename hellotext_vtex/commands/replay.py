@@ -2,6 +2,7 @@
 """`replay` counts everything that is kept anew, beside the live figures, and compares them (docs/replay.md)."""
 
 import asyncio
+import re
 import shutil
 import time
 from typing import Annotated, Any, Final
@@ -17,6 +18,7 @@ from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
 from hellotext_vtex.tables import terminal
 
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 LOOKS: Final = 4
 LOOK_S: Final = 1.5
 
@@ -41,14 +43,16 @@ def replay(
 
     Example: hellotext-vtex replay --json
     """
-    settings = connected(quiet=True)
     if (compare or drop) and into is None:
         fail("say which replay: --into PREFIX", 2)
     if compare and drop:
         fail("give either --compare or --drop", 2)
+    settings = connected(quiet=True)
     prefix = into or f"{settings.topic_prefix}replay-{time.time_ns() // 1_000_000_000}."
-    if prefix == settings.topic_prefix:
+    if into == "" or prefix == settings.topic_prefix:
         fail("--into must be another prefix than the live one", 2)
+    if not _PREFIX.match(prefix):
+        fail("--into is no prefix: letters, digits, `.`, `_` and `-`, at most 100", 2)
     if drop:
         print(f"{execute(lambda: _drop(settings, prefix))} topics under {prefix} are deleted.")
         return

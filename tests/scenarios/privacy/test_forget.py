@@ -98,6 +98,9 @@ async def test_forgotten_is_forgotten(house):
         before["C1"][name] for name in ("clicks", "visitors")
     ]
 
+    audited = await asyncio.to_thread(house.run, "audit", "--json")
+    assert (audited.code, audited.json["balanced"]) == (0, True), audited.out
+
 
 async def nothing_stands(house, customer):
     """Read with other eyes than the command's: no value of hers in any topic or table, no profile, no person."""
