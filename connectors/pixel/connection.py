@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Request | Answer] = deque()
         self._work: asyncio.Task[None] | None = None
         self._room: asyncio.Future[None] | None = None  # for more answers, while the sender reads none
-        self._head_size = 0
+        self._head_size = self._piece = 0
 
     # What asyncio calls.
 
@@ -80,6 +80,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse; requests that are whole are answered in tasks."""
         rest: bytes | None = data
+        self._piece = len(data)
         try:
             while rest is not None and not self._deaf:
                 rest = self._feed(rest)
@@ -87,13 +88,14 @@ class Connection(asyncio.Protocol):
             reason = error.__context__
             self._refuse(reason.answer if isinstance(reason, Refused) else _BROKEN)
         if self._phase == "head":
-            self._head_size += len(data)
+            self._head_size += self._piece
             if self._head_size > _HEAD_LIMIT:
                 self._refuse(_HEAD_TOO_LARGE)
 
     def pause_writing(self) -> None:
         """The sender reads its answers too slowly: make no more of them."""
         self._room = self._loop.create_future()
+        self._quiet = 0
 
     def resume_writing(self) -> None:
         """The sender has read its answers."""
@@ -120,7 +122,8 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Wait for the rest of a head."""
         self._phase = "head"
-        self._quiet = self._head_size = 0
+        self._quiet = 0
+        self._head_size = -self._piece  # it may have come behind other requests: its first piece is not counted
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._body: bytes | bytearray = b""

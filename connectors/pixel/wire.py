@@ -186,11 +186,11 @@ def _read_object(told: Told, body: Body) -> None:
 def text(value: Any, longest: int = _LONGEST) -> str | None:
     """Return a scalar as text, or None when it says nothing (empty, or the literal `undefined`: A6)."""
     if isinstance(value, str):
-        value = value.strip()
-        length = len(value)
-        if length <= _LONGEST_NOTHING and value in _NOTHING:
+        plain: str = value.strip()
+        length = len(plain)
+        if length <= _LONGEST_NOTHING and plain in _NOTHING:
             return None
-        return value if length <= longest else value[:longest]
+        return plain if length <= longest else plain[:longest]
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None

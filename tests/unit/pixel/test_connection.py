@@ -328,6 +328,21 @@ class TestBounds:
 
         assert status == 431
 
+    async def test_a_head_behind_a_long_pipeline_is_not_taken_for_a_long_head(self):
+        """They come in one piece, larger than any head may be."""
+        names = [f"/{number}-{'x' * 300}" for number in range(300)]
+        async with listening() as host:
+            connection = Connection(host.server)
+            connection.connection_made(wire := Recorder())
+            connection.data_received(b"".join(BODY % name[1:].encode() for name in names) + b"GET /la")
+            connection.data_received(b"st HTTP/1.1\r\n\r\n")
+            async with asyncio.timeout(10):
+                while connection._work is not None:  # noqa: ASYNC110  its own task ends
+                    await asyncio.sleep(0)
+            connection.connection_lost(None)
+
+        assert paths(wire.written) == [*names, "/last"]
+
     async def test_a_slow_head_ends_without_a_word(self):
         """Nobody was promised anything; neither was one who says nothing at all."""
         async with listening() as host:
@@ -336,7 +351,7 @@ class TestBounds:
             writer.write(b"POST / HT")
             await host.until(2)
             async with asyncio.timeout(10):
-                while not any(connection._head_size for connection in host.connections):  # noqa: ASYNC110  as `until`
+                while not any(connection._piece for connection in host.connections):  # noqa: ASYNC110  as `until`
                     await asyncio.sleep(0.001)
             host.sweep(4)
             assert len(host.connections) == 2
