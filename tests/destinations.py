@@ -80,7 +80,6 @@ class StandInHellotext(StandIn):
     def __init__(self, *, lost: float = 0.0, seed: int = 0) -> None:
         super().__init__(lost=lost, seed=seed)
         self.profiles: dict[str, dict[str, str]] = {}
-        self._numbers = count(1)
         self.sessions: dict[str, str] = {}
         self.known_sessions: set[str] | None = None
         self.events: list[dict[str, object]] = []
@@ -92,7 +91,8 @@ class StandInHellotext(StandIn):
 
     def _profiles(self, method: str, profile: str, body: dict) -> Answer:
         if method == "POST":
-            profile = self._match(body) or f"P{next(self._numbers)}"
+            free = (name for name in map("P{}".format, count(1)) if name not in self.profiles)
+            profile = self._match(body) or next(free)
             self.profiles.setdefault(profile, {}).update(body)
             return Answer(201, json={"id": profile})
         if profile not in self.profiles:
