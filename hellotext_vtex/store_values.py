@@ -1,14 +1,18 @@
 """What is typed for a store, in one word each: prices, rates, origins. A wrong one ends the command and says how."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Final
 
 from connectors.console.places import read_country, read_currency
 from connectors.console.request import read_origin
 from hellotext_vtex.foreground import WRONG_USAGE, fail
 from schemas.money import to_micros
 from schemas.stores import Price, Rate
+
+_FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
 
 def read_price(text: str) -> Price:
@@ -45,6 +49,14 @@ def read_origins(texts: Sequence[str]) -> tuple[str, ...]:
         return tuple(read_origin(text) for text in texts)
     except ValueError as error:
         fail(f"--origin: {error}", WRONG_USAGE)
+
+
+def read_fields(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of fields of Master Data."""
+    for name in names:
+        if not _FIELD.fullmatch(name):
+            fail(f"{name!r} is no field of CL: give its name as Master Data has it, such as loyaltyCard", WRONG_USAGE)
+    return tuple(dict.fromkeys(names))
 
 
 def _not_negative(price: int) -> int:

@@ -18,6 +18,7 @@ from connectors.vtex.errors import (
 
 _BUSY: Final = re.compile(r"maximum simultaneous scrolls", re.IGNORECASE)
 _LOST: Final = re.compile(r"operation not found for this token", re.IGNORECASE)
+_PRIVATE: Final = re.compile(r"private field", re.IGNORECASE)
 _BAD, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 400, 401, 403, 404, 409
 
 
@@ -34,6 +35,8 @@ def refusal_of(account: str, resource: str, status: int, text: str) -> VtexError
         return ScrollBusy(f"account {account} has ten scrolls under way: other integrations hold them (400)")
     if status == _BAD and _LOST.search(text):
         return ScrollLost(f"the scroll of account {account} ended: its token is not known any more (400)")
+    if status == _FORBIDDEN and _PRIVATE.search(text):
+        return ResourceMissing(_FIELD.format(account=account))
     if status == _NOT_FOUND and resource == "addresses":
         return EntityAbsent(_ABSENT.format(account=account))
     kind, message = _BY_STATUS.get(status, (ContractChanged, _UNDESCRIBED))
@@ -44,6 +47,10 @@ def refusal_of(account: str, resource: str, status: int, text: str) -> VtexError
 _ABSENT: Final = (
     "account {account} has no data entity AD (404): its customers are read without addresses. AD is looked for once an "
     "hour; there is nothing to do unless the shop keeps addresses"
+)
+_FIELD: Final = (
+    "the key of account {account} may not read one of the fields that this store asks for (403, a private field): "
+    "leave it out with `hellotext-vtex stores set --vtex-field` or `--opt-in-field`, or make it public in Master Data"
 )
 _UNDESCRIBED: Final = (
     "account {account} answered {resource} with {status}, which VTEX's reference does not describe: it is asked again "

@@ -14,7 +14,7 @@ from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.store_values import read_origins, read_price, read_rate
+from hellotext_vtex.store_values import read_fields, read_origins, read_price, read_rate
 from hellotext_vtex.tables import terminal
 from schemas.stores import Rate, StoreConnection
 from schemas.topics import STORES
@@ -104,9 +104,19 @@ def choose(
     rate: Annotated[
         list[str] | None, typer.Option(help="CURRENCY=RATE@DAY, as EUR=6.10@2026-11-01 (added to those known).")
     ] = None,
+    vtex_field: Annotated[
+        list[str] | None, typer.Option(help="Further field of CL to read, as custom.NAME (replaces all).")
+    ] = None,
+    opt_in_field: Annotated[str | None, typer.Option(help="Field of CL that tells the opt-in.")] = None,
+    null_erases: Annotated[
+        list[str] | None, typer.Option(help="Field whose null in VTEX means that the value is gone (replaces all).")
+    ] = None,
+    calls_per_minute: Annotated[int | None, typer.Option(help="What the VTEX account allows.", min=1)] = None,
     json: Done = False,
 ) -> None:
     """Choose a store's settings.
+
+    Fields chosen with --vtex-field or --opt-in-field are read of every customer, which takes a first reading again.
 
     Example: hellotext-vtex stores set acme --price whatsapp=0.21BRL --rate EUR=6.10@2026-11-01
     """
@@ -116,11 +126,17 @@ def choose(
         "prices": tuple(read_price(text) for text in price) if price is not None else None,
     }  # fmt: skip
     rates = tuple(read_rate(text) for text in rate or ())
+    reading: dict[str, Any] = {
+        "custom_fields": read_fields(vtex_field) if vtex_field is not None else None,
+        "opt_in_field": read_fields([opt_in_field])[0] if opt_in_field is not None else None,
+        "nulls_erase": tuple(null_erases) if null_erases is not None else None, "calls_per_minute": calls_per_minute,
+    }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
-    if not given and not rates:
+    vtex = {name: value for name, value in reading.items() if value is not None}
+    if not given and not rates and not vtex:
         fail("nothing to set: give at least one option", 2)
     settings = connected(quiet=True)
-    row = execute(lambda: _change(settings, store, more_rates=rates, **given))
+    row = execute(lambda: _change(settings, store, more_rates=rates, vtex=vtex, **given))
     _say(row, f"{store} is changed.", as_json=json)
 
 
@@ -213,10 +229,13 @@ async def _one(settings: Settings, store: str) -> tuple[StoreConnection, tuple[P
 
 
 async def _change(
-    settings: Settings, store: str, *, more_rates: tuple[Rate, ...] = (), **changes: Any
-) -> StoreConnection:
+    settings: Settings, store: str, *, more_rates: tuple[Rate, ...] = (), vtex: dict[str, Any] | None = None,
+    **changes: Any,
+) -> StoreConnection:  # fmt: skip
     connection = await ensure_topics(settings)
     row = await find_store(connection, store)
+    if vtex:
+        changes["vtex"] = {**row.vtex.model_dump(), **vtex}
     if more_rates:
         known = {(rate.currency, rate.since): rate for rate in (*row.rates, *more_rates)}
         changes["rates"] = tuple(sorted(known.values(), key=lambda rate: (rate.currency, rate.since)))

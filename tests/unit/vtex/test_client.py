@@ -98,6 +98,7 @@ async def test_a_lost_page_of_a_scroll_is_not_asked_for_again():
     [
         (httpx.Response(401), KeyRefused, "refuses the App Key"),
         (httpx.Response(403, json={"Message": "Unauthorized"}), ResourceMissing, "Read only documents"),
+        (httpx.Response(403, json={"Message": "Cannot read private fields"}), ResourceMissing, "--vtex-field"),
         (httpx.Response(409), FeedTaken, "key of its own"),
         (httpx.Response(400, json={"Message": "Maximum simultaneous scrolls rate exceeded (10)"}), ScrollBusy, "ten"),
         (httpx.Response(400, json={"Message": "Operation not found for this token: 'X'"}), ScrollLost, "token"),

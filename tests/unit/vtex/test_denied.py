@@ -106,6 +106,16 @@ async def test_an_account_without_addresses_is_a_note_and_asked_once_an_hour():
     assert not difference(shop, source, journal)
 
 
+async def test_a_private_field_is_told_as_what_it_is():
+    """No License Manager resource would help: the field is to be left out."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    [customer] = fill(shop, 1)
+    shop.private_fields = frozenset({"isNewsletterOptIn"})
+    _, people, _, _ = readers(shop, journal, customers())
+    with pytest.raises(ResourceMissing, match="private field"):
+        await people.read([customer], Urgency.FOLLOW)
+
+
 def _row(journal):
     position = journal.positions()["status"]
     return Cursor(store="acme", resource="status", position=position, updated_at=datetime(2030, 1, 1, tzinfo=UTC))

@@ -16,7 +16,7 @@ from connectors.vtex.errors import Unreliable, VtexError
 from connectors.vtex.follow import AddressFollower
 from connectors.vtex.instants import Window
 from connectors.vtex.people import People
-from connectors.vtex.store import _owners
+from connectors.vtex.store import _owners, _scrolled
 from connectors.vtex.windows import WindowReader
 from sandbox.vtex.clock import SECOND, system_clock
 from sandbox.vtex.hostility import Hostility
@@ -133,6 +133,23 @@ class TestBackfill:
         )[1]  # fmt: skip
         await backfill.run()
         assert "createdIn is null" in asked
+
+    async def test_fields_chosen_later_are_read_of_everybody(self):
+        """Also of customers who do not change; a restart alone reads nobody again."""
+        shop, journal = Shop("acme"), MemoryJournal()
+        ids = [shop.put_customer({"email": f"c{n}@shop.example", "loyalty": "gold"}) for n in range(30)]
+        _, _, backfill, _ = readers(shop, journal, customers())
+        await backfill.run()
+        before = len(journal.records)
+        _, _, backfill, _ = readers(shop, journal, customers())
+        await backfill.run()
+        assert len(journal.records) == before
+        source = source_of(shop, journal, customers(), custom_fields=("loyalty",))
+        people = People(source)
+        chosen = Backfill(source, "CL", people.fields, _scrolled(source, people), "customers.backfill")
+        await chosen.run()
+        assert {journal.latest()[one]["custom"]["loyalty"] for one in ids} == {"gold"}
+        assert len(journal.records) == before + 30
 
     async def test_scrolls_that_others_hold_are_done_without(self):
         """Slices are read by search instead, ten times the calls, with nobody to wait for."""
