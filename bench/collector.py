@@ -131,8 +131,9 @@ def rows(measured: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
     def row(job: str, peer: str, value: float, theirs: float, *, unit: str, better: str) -> dict[str, Any]:
         ratio = value / theirs if better == "higher" else theirs / value
         return {
-            "job": job, "subject": "collector", "peer": peer, "value": float(f"{value:.5g}"), "peer_value": float(f"{theirs:.5g}"),
-            "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": runs,
+            "job": job, "subject": "collector", "peer": peer, "value": float(f"{value:.5g}"),
+            "peer_value": float(f"{theirs:.5g}"), "unit": unit, "ratio": round(ratio, 2),
+            "better": better, "runs": runs,
         }  # fmt: skip
 
     rate, cost = median("collector", "rate"), median("collector", "cpu") * 1e6 / 3600 * CORE_HOUR
