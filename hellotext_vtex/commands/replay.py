@@ -19,8 +19,8 @@ from hellotext_vtex.started import connected
 from hellotext_vtex.tables import terminal
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
-LOOKS: Final = 4
-LOOK_S: Final = 1.5
+LOOKS: Final = 3
+LOOK_S: Final = 1.0
 
 
 def register(app: typer.Typer) -> None:

@@ -59,6 +59,7 @@ async def test_forgotten_is_forgotten(house):
     customer, group = await live(house)
     before = {row["campaign"]: row for row in await house.rows("kpi.campaigns") if row["basis"] == "total"}
     found = await asyncio.to_thread(house.run, "forget", "--store", "acme", "--email", EMAIL, "--check", "--json")
+    assert found.out, found.err
     assert (found.code, found.json["erased"], found.json["customers"]) == (1, False, 1), found.err
 
     house.deadly.touch()
@@ -86,7 +87,8 @@ async def test_forgotten_is_forgotten(house):
     replayed = await asyncio.to_thread(
         house.run, "replay", "--into", f"{house.kafka.topic_prefix}again.", "--json"
     )  # fmt: skip
-    assert replayed.json["forgotten"] >= 4, replayed.err
+    assert replayed.out, replayed.err
+    assert replayed.json["forgotten"] >= 4
     await nothing_stands(house, customer)  # under the replay's prefix neither
     checked = await asyncio.to_thread(
         house.run, "forget", "--store", "acme", "--email", EMAIL, "--phone", PHONE, "--check", "--json"
