@@ -10,7 +10,8 @@ EngineError
 └── Fatal           the worker cannot know what was committed: exit, be restarted
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 
 class EngineError(Exception):
@@ -28,13 +29,30 @@ class RecordTooLarge(Poison):
 class NotYet(EngineError):
     """Something outside is missing.
 
-    The transaction is dropped, `prepare` is awaited (10 s at most) and the batch runs again. When a record raises it
-    again, it is dead-lettered.
+    The transaction is dropped, `prepare` is awaited (10 s at most) and the batch runs again. When it asks again, it runs
+    record by record, and all that is asked for is prepared once more; a record that asks again is dead-lettered.
     """
 
     def __init__(self, prepare: Callable[[], Awaitable[object]], reason: str = "what it needs is not there") -> None:
         super().__init__(reason)
         self.prepare = prepare
+
+
+def together(asking: Sequence[NotYet]) -> NotYet:
+    """Return one `NotYet` for many records of a batch.
+
+    Asked for one after another, each would cost a run of the whole batch: ten thousand records of a store that was
+    disconnected would hold up their shard for hours.
+    """
+    wanted = list(dict.fromkeys(one.prepare for one in asking))
+
+    async def prepare() -> None:
+        answers = await asyncio.gather(*(one() for one in wanted), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+
+    return NotYet(prepare, str(asking[0]))
 
 
 class AgentStopped(EngineError):

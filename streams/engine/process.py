@@ -6,7 +6,7 @@ import structlog
 
 from schemas.topics import Topic
 from streams.engine.agent import Agent, Batch, Record
-from streams.engine.errors import NotYet, Poison
+from streams.engine.errors import NotYet, Poison, together
 from streams.engine.fates import reason_of, spans_of, trace_of
 from streams.engine.fuse import Fuses
 from streams.engine.staged import StagedTable
@@ -75,6 +75,7 @@ def _one_by_one(
     turn: Turn, agent: Agent, topic: Topic, records: Sequence[Record], *, fuses: Fuses, patience: Patience
 ) -> Batch:
     whole = Batch(topic, turn.number, records)
+    asking: list[NotYet] = []
     for record in records:
         single = Batch(topic, turn.number, (record,))
         try:
@@ -83,19 +84,22 @@ def _one_by_one(
         except NotYet as error:
             turn.drop()
             if patience.first_for_record(agent, topic, record):
-                raise
-            _bury(turn, agent, whole, record, error)
-        except Poison as error:
-            turn.drop()
-            _bury(turn, agent, whole, record, error)
+                asking.append(error)
+            elif not asking:
+                _bury(turn, agent, whole, record, error)
         except Exception as error:  # noqa: BLE001  as above
             turn.drop()
-            fuses.bad(agent.name, topic.name, error)
+            if asking:  # this run of the turn comes to nothing; the next one decides
+                continue
+            if not isinstance(error, Poison):
+                fuses.bad(agent.name, topic.name, error)
             _bury(turn, agent, whole, record, error)
         else:
             fuses.good(agent.name, topic.name, 1)
             whole.not_counted += single.not_counted
             whole.passed_over += single.passed_over
+    if asking:
+        raise together(asking)
     return whole
 
 

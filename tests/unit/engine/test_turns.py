@@ -160,6 +160,13 @@ class TestNotYet:
         assert counter.prepared == 2
         assert [letter["offset"] for letter in shard.dead_letters()] == [1]
 
+    async def test_many_records_that_ask_are_prepared_for_together(self, shard, counter):
+        """Ten thousand records of a store that was disconnected cost two more runs, not ten thousand."""
+        await feed(shard, b"1", *[b"never"] * 300, b"poison", b"2")
+        assert counter.prepared == 2
+        assert len(shard.dead_letters()) == 301
+        assert shard.table(COUNTS) == {"acme/k": 2}
+
 
 class TestFates:
     """Every record has one fate for each agent."""
