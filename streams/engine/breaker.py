@@ -53,5 +53,10 @@ class Breaker:
         if self._failures >= self._after:
             now = monotonic()
             self.open_since = self.open_since or now
-            self._open_until = now + self._pause_s
-            self._pause_s = min(self._longest_s, self._pause_s * 2)
+            if now >= self._open_until:  # calls that had begun before it opened tell nothing new
+                self._open_until = now + self._pause_s
+                self._pause_s = min(self._longest_s, self._pause_s * 2)
+
+    def untried(self) -> None:
+        """The caller that was let through makes no call after all: another one may try."""
+        self._trying = False

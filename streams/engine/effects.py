@@ -161,11 +161,14 @@ class EffectRunner:
         if row["state"] == "started":
             outcome = _outcome(effect, "uncertain", "the worker died while the call was under way")
         else:
-            if not effect.repeatable:
-                await mine.claim(key)
             await gate.breaker.ready()
             await gate.limiter.acquire()
+            if not effect.repeatable:  # as late as can be: what is claimed and not made is uncertain for ever
+                await mine.claim(key)
             async with self._all:
+                if not mine.lanes.holds(key, row):  # taken back while it waited: whose it was is forgotten
+                    gate.breaker.untried()
+                    return
                 outcome = await self._call(effect)
             self._judge(gate, effect, outcome)
         await self._send(shard, outcome.model_copy(update={"attempt": row["attempt"]}))

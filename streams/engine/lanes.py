@@ -77,6 +77,11 @@ class Lanes:
             return head.key, row
         return None
 
+    def holds(self, key: str, row: Row) -> bool:
+        """Say whether a row that was taken to run still stands, and is the same effect."""
+        known = self.rows.get(key)
+        return known is not None and known["seq"] == row["seq"]
+
     def again(self, key: str) -> None:
         """Let a row that was running run again."""
         row = self.rows.get(key)

@@ -116,3 +116,10 @@ class TestBreaker:
         assert waited[0] >= 0.018
         assert waited[1] >= 0.036
         assert waited[3] < 0.5
+
+    def test_calls_that_had_begun_before_it_opened_do_not_keep_it_open_longer(self):
+        """Eight calls that fail together are one failure of the destination, not four more pauses."""
+        breaker = Breaker(after=5, first_s=10.0, longest_s=300.0)
+        for _ in range(8):
+            breaker.bad()
+        assert breaker._open_until - monotonic() <= 10.0

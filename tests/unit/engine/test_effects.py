@@ -1,0 +1,104 @@
+"""The effect runner: when a call is claimed, and that what was taken back is not made."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from schemas.fates import EffectOutcome
+from streams.engine.effect import Effect
+from streams.engine.effects import EffectRunner
+from streams.engine.metrics import Metrics
+from streams.engine.names import StreamNames
+from streams.engine.outbox import row_key, staged_row
+from streams.engine.settings import EffectSettings
+
+CALL = Effect(id="call", agent="caller", kind="test", store="acme", destination="there", key="k", repeatable=False)
+SETTINGS = EffectSettings(rate=1000.0, breaker_after=1, breaker_first_s=0.05, grace_s=0.0)
+
+
+async def until(condition):
+    """Wait until it holds."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  the runner has no event to wait for
+            await asyncio.sleep(0.001)
+
+
+class Bench:
+    """A runner with one shard; what it tells and what it makes is kept."""
+
+    def __init__(self):
+        self.made = []
+        self.told = []
+        self.claimed = []
+        self.answers = {}
+        self.on_claim = lambda _: None
+        names = StreamNames(lambda name: name)
+        self.runner = EffectRunner({"test": self.make}, SETTINGS, names, {}, Metrics())
+        self.runner._producer = self
+
+    async def send_and_wait(self, topic, *, key, value, partition):
+        """Keep what would go to `effects.outcomes`."""
+        self.told.append(EffectOutcome.model_validate_json(value))
+
+    async def make(self, effect):
+        """Answer a call."""
+        self.made.append(effect.id)
+        return EffectOutcome(
+            effect=effect.id, agent=effect.agent, kind=effect.kind, store=effect.store, destination=effect.destination,
+            key=effect.key, status=self.answers.get(effect.id, "done"), at="2027-01-01T00:00:00Z",
+        )  # fmt: skip
+
+    async def claim(self, key):
+        """Claim at once."""
+        self.claimed.append(key)
+        self.on_claim(key)
+
+    def put(self, *effects):
+        """Begin with what stands in the outbox."""
+        rows = {row_key(one.store, one.id): staged_row(one, seq) for seq, one in enumerate(effects)}
+        self.runner.take_over(0, rows, self.claim)
+
+
+@pytest.fixture
+async def bench():
+    """A runner that is let go in the end."""
+    bench = Bench()
+    yield bench
+    await bench.runner.let_go()
+
+
+async def test_what_was_taken_back_while_it_was_claimed_is_not_made(bench):
+    """A message to somebody who is forgotten in the very transaction that would have claimed it."""
+    bench.on_claim = lambda key: bench.runner.changed(0, {key: None}) if key == "acme/call" else None
+    bench.put(CALL, replace(CALL, id="next"))
+    await until(lambda: bench.told)
+    assert bench.made == ["next"]
+
+
+async def test_what_was_taken_back_while_the_breaker_was_open_is_not_made(bench):
+    """Nobody calls for somebody who was forgotten meanwhile; and the breaker lets the next one try."""
+    first = replace(CALL, id="first", key="a")
+    bench.answers["first"] = "uncertain"
+    bench.put(first)
+    await until(lambda: len(bench.told) == 1)
+    late, later = (replace(CALL, id=name, key=name, repeatable=True) for name in ("late", "later"))
+    rows = {row_key("acme", one.id): staged_row(one, seq) for seq, one in enumerate((late, later), 1)}
+    bench.runner.changed(0, {row_key("acme", "first"): None} | rows)
+    await asyncio.sleep(0)
+    await until(lambda: len(bench.runner._shards[0].calls) == 2)
+    bench.runner.changed(0, {row_key("acme", "late"): None})
+    await until(lambda: len(bench.told) == 2)
+    assert bench.made == ["first", "later"]
+
+
+async def test_nothing_is_claimed_before_it_can_be_made(bench):
+    """Else a worker that stops while a destination is away would leave messages uncertain that nobody sent."""
+    bench.answers["first"] = "uncertain"
+    bench.put(replace(CALL, id="first", key="a"))
+    await until(lambda: len(bench.told) == 1)
+    bench.runner.changed(0, {row_key("acme", "second"): staged_row(replace(CALL, id="second", key="b"), 1)})
+    await until(lambda: len(bench.runner._shards[0].calls) == 1)
+    assert bench.claimed == ["acme/first"]
+    await until(lambda: len(bench.told) == 2)
+    assert bench.claimed == ["acme/first", "acme/second"]
