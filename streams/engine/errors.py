@@ -29,8 +29,8 @@ class RecordTooLarge(Poison):
 class NotYet(EngineError):
     """Something outside is missing.
 
-    The transaction is dropped, `prepare` is awaited (10 s at most) and the batch runs again. When it asks again, it runs
-    record by record, and all that is asked for is prepared once more; a record that asks again is dead-lettered.
+    The transaction is dropped, `prepare` is awaited (10 s at most) and the batch runs again. When it asks again, it
+    runs record by record, and all that is asked for is prepared once more; a record that asks again is dead-lettered.
     """
 
     def __init__(self, prepare: Callable[[], Awaitable[object]], reason: str = "what it needs is not there") -> None:
