@@ -1,10 +1,12 @@
 import asyncio
 import contextlib
+import inspect
 import socket
 from collections.abc import AsyncIterator
 
 import orjson
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -191,13 +193,18 @@ class TestRequests:
 
     @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
     @given(st.lists(st.binary(max_size=60) | st.sampled_from(PIECES), max_size=12))
-    async def test_any_bytes_get_answers_or_nothing(self, pieces):
+    def test_any_bytes_get_answers_or_nothing(self, pieces):
         """Whatever comes is answered as HTTP, and never fails us."""
         failures = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-        async with listening() as host:
-            raw = await host.all_of(b"".join(pieces))
-            await host.until(0)
+
+        async def exchange() -> bytes:
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+            async with listening() as host:
+                raw = await host.all_of(b"".join(pieces))
+                await host.until(0)
+            return raw
+
+        raw = uvloop.run(exchange())
 
         assert {status for status, _, _ in replies(raw.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b""))} <= {200, 400}
         assert failures == []
@@ -488,3 +495,19 @@ def test_nothing_that_was_sent_to_us_begins_a_line_of_an_answer():
     """Whatever is echoed (an origin, a header's name) stays inside its line."""
     with pytest.raises(ValueError, match="line break"):
         Answer(200, b"", (*OPEN, (b"x", b"a\r\nset-cookie: b"))).raw()
+
+
+ALONE = [
+    getattr(cls(), name)
+    for cls in (TestRequests, TestBounds, TestStop)
+    for name, test in vars(cls).items()
+    if inspect.iscoroutinefunction(test)
+    and not hasattr(test, "hypothesis")
+    and len(inspect.signature(test).parameters) == 1
+]
+
+
+@pytest.mark.parametrize("scenario", ALONE, ids=lambda scenario: scenario.__name__)
+def test_on_the_loop_that_the_collector_runs_on(scenario):
+    """The same as above: uvloop's transports are not asyncio's."""
+    uvloop.run(scenario())
