@@ -124,13 +124,24 @@ class BatchConsumer(driver.Consumer):
             self.app.engine.deliver(batch.topic, batch.shard, batch.records, batch.first, batch.position)
 
     def lags(self) -> dict[tuple[str, int], int]:
-        """Return how many committed records of each input partition were not delivered yet, as far as is known."""
-        found = {}
+        """Return how many committed records of each input partition were not delivered yet, as far as is known.
+
+        Only of shards at work: of one that has moved away nobody here knows.
+        """
+        engine, found = self.app.engine, {}
         for tp, position in tuple(self._thread.positions.items()):
-            if position is not None and tp.topic in self.app.engine.source_topics:
+            if position is not None and tp.topic in engine.source_topics and tp.partition in engine.shards:
                 end = self._thread.last_stable(tp)
                 found[tp.topic, tp.partition] = max(0, (end or position) - position)
         return found
+
+    def answers(self) -> dict[tuple[str, int], int]:
+        """Return when a broker last answered for each input partition of which a batch is wanted (Unix ms)."""
+        return {
+            (tp.topic, tp.partition): self._thread.last_answer(tp)
+            for tp in tuple(self._thread.positions)
+            if tp.topic in self.app.engine.source_topics and self.app.engine.wants(tp.topic, tp.partition)
+        }
 
     def freed(self) -> None:
         """Have the fetch under way look at what is wanted now."""

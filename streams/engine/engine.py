@@ -83,12 +83,12 @@ class Engine:
         self.epoch += 1
         shards, self.shards = self.shards, {}
         producers, self._producers = self._producers, {}
-        self.metrics.shards.set(0)
         await asyncio.gather(
             *(shard.close() for shard in shards.values()),
             *(producer.stop() for producer in producers.values()),
             self.effects.let_go(),
         )
+        self.metrics.let_go()
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Fence every earlier owner of the assigned shards (step 1 of the commit protocol)."""

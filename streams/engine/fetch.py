@@ -109,12 +109,18 @@ class FetchThread(AIOKafkaConsumerThread):
 
     def last_stable(self, tp: TopicPartition) -> int | None:
         """Return the end of the partition that the last fetch told, or None; from any thread."""
+        state = self._state_of(tp)
+        return None if state is None or state.lso is None else int(state.lso)
+
+    def last_answer(self, tp: TopicPartition) -> int:
+        """Return when the broker last answered a fetch of the partition (Unix ms), 0 for never; from any thread."""
+        state = self._state_of(tp)
+        return 0 if state is None or state.timestamp is None else int(state.timestamp)
+
+    def _state_of(self, tp: TopicPartition) -> Any:
         subscription = self._ensure_consumer()._fetcher._subscriptions.subscription
         assignment = subscription.assignment if subscription else None
-        if assignment is None or tp not in assignment.tps:
-            return None
-        end = assignment.state_value(tp).lso
-        return None if end is None else int(end)
+        return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
 
     def freed(self) -> None:
         """Have the fetch under way look again which partitions are wanted; from any thread."""

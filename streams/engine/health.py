@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SLOW_TURN_S = 30.0
 """Longer than a transaction may take at worst: the broker's time-out is 20 s."""
+SILENT_S = 30.0
+"""A broker answers each fetch within a fraction of a second, also when nothing is new; leaders change in less."""
 LONG_RESTORE_S = 300.0
 """At 300,000 keys a second, 90 million of them."""
 
@@ -33,6 +35,19 @@ class Wait:
     healthy: bool
 
 
+Place = tuple[str, int]
+"""A topic and a shard."""
+Marks = dict[Place, tuple[int | None, float]]
+"""What was seen of each, and since when that is so (monotonic seconds)."""
+
+
+def _since(before: Marks, seen: Mapping[Place, int | None], now: float) -> Marks:
+    return {
+        place: known if (known := before.get(place)) is not None and known[0] == mark else (mark, now)
+        for place, mark in seen.items()
+    }
+
+
 class Health:
     """What a worker waits for.
 
@@ -43,29 +58,33 @@ class Health:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._not_live_since: float | None = monotonic()
-        self._stuck: dict[tuple[str, int], tuple[int | None, float]] = {}
+        self._stuck: Marks = {}
+        self._silent: Marks = {}
         self._contest = Contest()
 
-    def observe(self, lags: Mapping[tuple[str, int], int]) -> None:
+    def observe(self, lags: Mapping[Place, int], answers: Mapping[Place, int] | None = None) -> None:
         """Take note; called about once a second.
 
         Args:
             lags: records that wait in each input partition, by topic and shard.
+            answers: when a broker last answered a fetch of each input partition that a batch is wanted of (any mark
+                that changes with every answer).
         """
-        for (topic, number), lag in lags.items():
-            shard = self._engine.shards.get(number)
-            if shard is None or not lag:
-                self._stuck.pop((topic, number), None)
-                continue
-            committed = shard.committed.get(topic)
-            known = self._stuck.get((topic, number))
-            if known is None or known[0] != committed:
-                self._stuck[topic, number] = (committed, monotonic())
-        self._contest.observe(self._engine.epoch, self._engine.settings.instance, monotonic())
+        now = monotonic()
+        # What is not named any more has moved away, with whatever it waited for.
+        committed = {
+            (topic, number): self._engine.shards[number].committed.get(topic)
+            for (topic, number), lag in lags.items()
+            if lag and number in self._engine.shards
+        }
+        self._stuck = _since(self._stuck, committed, now)
+        # Without an answer nobody knows of a lag: a fetch that has died looks like a topic in which nothing is new.
+        self._silent = _since(self._silent, answers or {}, now)
+        self._contest.observe(self._engine.epoch, self._engine.settings.instance, now)
         if self._engine.live:
             self._not_live_since = None
         elif self._not_live_since is None:
-            self._not_live_since = monotonic()
+            self._not_live_since = now
 
     @property
     def ready(self) -> bool:
@@ -96,6 +115,11 @@ class Health:
             if now - since > SLOW_TURN_S and topic not in self._engine.halted:
                 what = "its next commit, although records wait: restart the worker if that does not end"
                 found.append(Wait(f"{topic} in shard {number}", what, now - since, healthy=False))
+        silent = {place: now - since for place, (_, since) in self._silent.items() if now - since > SILENT_S}
+        if silent:
+            who = f"{len(silent)} input partitions"
+            whom = "an answer of their broker to a fetch: look at the broker; restart the worker if that does not end"
+            found.append(Wait(who, whom, max(silent.values()), healthy=False))
         for shard in self._engine.shards.values():
             who = f"shard {shard.number}"
             if shard.fenced_since is not None:

@@ -38,6 +38,12 @@ class Metrics:
                               ["store", "destination"], registry=self.registry)  # fmt: skip
         self.last_commit: dict[int, float] = {}
 
+    def let_go(self) -> None:
+        """Forget what was measured of shards: those that come back are measured anew, the others by somebody else."""
+        self.shards.set(0)
+        self.lag.clear()
+        self.breakers.clear()
+
     def turn(self, shard: int, records: Mapping[str, int], seconds: float) -> None:
         """Count a committed turn."""
         for topic, count in records.items():

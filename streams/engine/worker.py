@@ -121,7 +121,7 @@ class Worker:
         told = False
         while True:
             self.engine.check()
-            self.health.observe(self._measure())
+            self.health.observe(self._measure(), self._answers())
             self._waits.observe(self.engine, self._left())
             if not told and self.engine.live:
                 told = True
@@ -147,6 +147,10 @@ class Worker:
         for (topic, shard), lag in lags.items():
             self.metrics.lag.labels(topic, shard).set(lag)
         return lags
+
+    def _answers(self) -> dict[tuple[str, int], int]:
+        """Return when a broker last answered for each input partition of which a batch is wanted."""
+        return {} if self.app is None or self._left() is None else self.app.consumer.answers()
 
 
 def leave(error: Fatal) -> NoReturn:

@@ -112,6 +112,25 @@ async def test_a_destination_that_fails_holds_up_no_other(kafka, tmp_path):
     assert made.count("broken") == 3
 
 
+async def test_a_fetch_that_has_died_is_no_silence(kafka, tmp_path, monkeypatch):
+    """Answers come while nothing is new; when they end, somebody has to look, although nobody knows of any lag."""
+    monkeypatch.setattr("streams.engine.health.SILENT_S", 1.5)
+    async with running(kafka, tmp_path) as worker:
+        await put(kafka, b"1")
+        await until("counted", lambda: rows(worker, COUNTS).get("n") == 1)
+        first, answers = worker._answers(), worker._answers
+        await until(
+            "answers without news", lambda: all(mark > first.get(place, 0) for place, mark in answers().items())
+        )
+        assert worker.health.healthy
+        thread = worker.app.consumer._thread
+        thread.thread_loop.call_soon_threadsafe(thread._consumer._fetcher._fetch_task.cancel)
+        await until("told", lambda: not worker.health.healthy)
+        assert {wait.whom.partition(":")[0] for wait in worker.health.waits()} == {
+            "an answer of their broker to a fetch"
+        }
+
+
 async def test_calls_keep_to_their_rate(kafka, tmp_path):
     """Of one store and destination: so many a second, with no more than a second's worth at once."""
     made = []

@@ -44,6 +44,14 @@ def raising(error):
     raise error
 
 
+def a_shard():
+    """Return what health sees of a shard at work."""
+    return SimpleNamespace(
+        number=1, committed={"pixel.events": 7}, fenced_since=None, turn_since=None,
+        state=SimpleNamespace(failed_ticks=[]),
+    )  # fmt: skip
+
+
 @pytest.fixture
 def engine():
     """An engine whose fatal errors can be caught."""
@@ -112,14 +120,11 @@ class TestHealth:
         assert [wait.whom for wait in health.waits()] == ["repair it"]
 
     async def test_records_that_wait_without_a_commit_need_somebody(self, engine, monkeypatch):
-        """A fetch that has died says nothing: that nothing is committed does."""
+        """A shard that has stopped says nothing: that nothing is committed does."""
         now = [1000.0]
         monkeypatch.setattr("streams.engine.health.monotonic", lambda: now[0])
         engine.live = True
-        engine.shards[1] = SimpleNamespace(
-            number=1, committed={"pixel.events": 7}, fenced_since=None, turn_since=None,
-            state=SimpleNamespace(failed_ticks=[]),
-        )  # fmt: skip
+        engine.shards[1] = a_shard()
         health = Health(engine)
         health.observe({("pixel.events", 1): 5})
         now[0] += 60
@@ -128,6 +133,40 @@ class TestHealth:
         engine.shards[1].committed["pixel.events"] = 8
         health.observe({("pixel.events", 1): 4})
         assert health.healthy
+
+    async def test_what_waited_in_a_shard_that_moved_away_is_somebody_elses(self, engine, monkeypatch):
+        """However fast it was taken away."""
+        now = [1000.0]
+        monkeypatch.setattr("streams.engine.health.monotonic", lambda: now[0])
+        engine.live = True
+        engine.shards[1] = a_shard()
+        health = Health(engine)
+        health.observe({("pixel.events", 1): 5})
+        del engine.shards[1]
+        now[0] += 60
+        health.observe({})
+        assert health.healthy
+
+    async def test_a_broker_that_does_not_answer_needs_somebody(self, engine, monkeypatch):
+        """Without answers nobody knows of a lag: all would look as if nothing was new."""
+        now = [1000.0]
+        monkeypatch.setattr("streams.engine.health.monotonic", lambda: now[0])
+        engine.live = True
+        health = Health(engine)
+        health.observe({}, {("pixel.events", 1): 7, ("tracking.events", 1): 7})
+        now[0] += 60
+        health.observe({}, {("pixel.events", 1): 7, ("tracking.events", 1): 8})
+        assert [(wait.who, wait.healthy) for wait in health.waits()] == [("1 input partitions", False)]
+        health.observe({}, {("pixel.events", 1): 9, ("tracking.events", 1): 9})
+        assert health.healthy
+
+    async def test_what_was_measured_of_shards_goes_with_them(self, engine):
+        """Else a worker would tell for ever of a lag and a breaker that are somebody else's."""
+        engine.metrics.lag.labels("pixel.events", 1).set(500)
+        engine.metrics.breakers.labels("acme", "hellotext").set(1)
+        await engine.revoke()
+        told = {sample.name for metric in engine.metrics.registry.collect() for sample in metric.samples}
+        assert not told & {"streams_lag_records", "streams_breaker_open"}
 
 
 class TestLine:
