@@ -128,15 +128,19 @@ def _whole(states: Iterable[OrderState]) -> OrderState:
 
 
 def _amounts(parts: Iterable[Part], currency: str) -> dict[str, int]:
-    """Return the amounts in minor units; hundredths are summed first, so that nothing is rounded twice."""
+    """Return the amounts in minor units; hundredths are summed first, so that nothing is rounded twice.
+
+    What came back of a part that was cancelled is gone with it: subtracted once more, it would come off what stands.
+    """
     counted = list(parts)
     fallen = [part for part in counted if state_of(part.get("status")) in {"cancelled", "replaced"}]
+    standing = [part for part in counted if part not in fallen]
     amount, cancelled, changes, refunded = (
         from_hundredths(hundredths, currency)
         for hundredths in (
             sum(part["value"] for part in counted), sum(part["value"] for part in fallen),
             sum(part.get("changes", 0) for part in counted),
-            sum(sum(part.get("returns", {}).values()) for part in counted),
+            sum(sum(part.get("returns", {}).values()) for part in standing),
         )
     )  # fmt: skip
     return {
