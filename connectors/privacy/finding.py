@@ -4,6 +4,8 @@
 
 until nothing new is found. An e-mail or an id is one person's. A phone may be a family's: it leads to others only when
 it was asked for, or to those of whom nothing better is known; one that somebody else holds too is not this person's.
+A page and a checkout may say anything: what they tell beside this person's id leads to nobody, and is this person's as
+long as no other customer holds it.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,13 +36,17 @@ async def find(shard: Shard, traces: Traces) -> None:
     """
     await _recall(shard, traces)
     foreign: set[str] = set()
+    claimed: dict[str, SuppressedKind] = {}
     for _ in range(MOST_ROUNDS):
-        before = traces.size()
-        finder = _Finder(traces, foreign)
+        before = traces.size() + len(claimed) + len(foreign)
+        finder = _Finder(traces, foreign, claimed)
         await finder.read(shard)
         finder.conclude()
-        if traces.size() == before:
-            return
+        if traces.size() + len(claimed) + len(foreign) == before:
+            break
+    traces.hashes |= {value: kind for value, kind in claimed.items() if value not in foreign}
+    finder.take_sessions()
+    await finder.read(shard)  # for the orders that these sessions explain
 
 
 async def _recall(shard: Shard, traces: Traces) -> None:
@@ -59,11 +65,13 @@ class _Finder:
     Args:
         traces: what is known so far.
         foreign: hashes that somebody else holds too; grows from round to round.
+        claimed: hashes that were told beside one of the person's; they lead to nobody. Grows too.
     """
 
-    def __init__(self, traces: Traces, foreign: set[str]) -> None:
+    def __init__(self, traces: Traces, foreign: set[str], claimed: dict[str, SuppressedKind]) -> None:
         self.traces = traces
         self.foreign = foreign
+        self.claimed = claimed
         self.weak: list[tuple[list[str], Callable[[], None]]] = []
         """What only a phone tells: taken in unless the phone turns out to be somebody else's too."""
         self.told_in: dict[str, set[tuple[str, str]]] = {}
@@ -71,7 +79,7 @@ class _Finder:
 
     async def read(self, shard: Shard) -> None:
         """Learn from all that stands in the sources."""
-        holds = self.traces.searcher()
+        holds = self.traces.searcher(self.claimed)
         there = {*shard.topics, *map(shard.changelog, shard.tables)}
         sources = {source: (lambda key, value: holds(key) or holds(value)) for source in _SOURCES if source in there}
         for source, found in (await scan(shard, sources)).items():
@@ -89,13 +97,21 @@ class _Finder:
         elif phones := traces.weak(told):
             self.weak.append((phones, take))
 
+    def claim(self, told: Told) -> None:
+        """Note hashes that were told beside one of the person's."""
+        self.claimed |= {value: kind for value, kind in told.items() if value not in self.traces.hashes}
+
     def conclude(self) -> None:
-        """Let go of what is shared with others, and tell the sessions that are the person's alone."""
+        """Let go of what is shared with others, and take in what only a phone tells where it is not."""
         traces = self.traces
         traces.let_go(self.foreign)
         for phones, take in self.weak:
             if any(value in traces.hashes for value in phones):
                 take()
+
+    def take_sessions(self) -> None:
+        """Take in the sessions that are the person's alone."""
+        traces = self.traces
         for session, told in self.told_in.items():
             best = {value for value, kind in told if kind in STRONG} or {value for value, _ in told}
             if best <= traces.hashes.keys():
@@ -116,22 +132,25 @@ def _customer(finder: _Finder, name: str, row: dict[str, Any]) -> None:
     surely = name in traces.customers or row.get("replaced_by") in traces.customers
     if surely or traces.strong(told):
         take()
-    elif "email" not in contacts.values():  # whom orders know by a phone alone: their id says no more
-        finder.take(contacts, take)
+    elif "email" not in contacts.values() and not finder.claimed.keys() & told.keys():
+        finder.take(contacts, take)  # whom orders know by a phone alone: their id says no more
     elif not row.get("deleted"):
-        finder.foreign |= {value for value in contacts if value in traces.hashes}
+        finder.foreign |= {value for value in told if value in traces.hashes or value in finder.claimed}
 
 
 def _identity(finder: _Finder, _: str, row: dict[str, Any]) -> None:
     traces, session = finder.traces, row.get("session")
     told = traces.told_by(row)
+    asked = session is not None and traces.hash("session", session) in traces.asked
 
     def take() -> None:
-        traces.hashes |= {value: kind for value, kind in told.items() if value not in finder.foreign}
+        if asked:
+            traces.hashes |= told
+        finder.claim(told)
         if session:
             finder.told_in.setdefault(session, set()).update(told.items())
 
-    finder.take(told, take, surely=session in traces.sessions)
+    finder.take(told, take, surely=asked)
 
 
 def _session(finder: _Finder, name: str, row: dict[str, Any]) -> None:
@@ -157,8 +176,7 @@ def _order(finder: _Finder, name: str, row: dict[str, Any]) -> None:
 
     def take() -> None:
         traces.orders.add(name)
-        traces.users |= {user} if user else set()
-        traces.hashes |= {value: kind for value, kind in told.items() if value not in finder.foreign}
+        finder.claim(told)
 
     finder.take(told, take)
 

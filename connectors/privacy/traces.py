@@ -122,14 +122,14 @@ class Traces:
         normal += [("customer", normal_customer(one)) for one in ids]
         return {self.hash(kind, value): kind for kind, value in normal if value is not None}
 
-    def searcher(self) -> Callable[[bytes], bool]:
-        """Return what says of bytes whether they hold anything of this person.
+    def searcher(self, more: Iterable[str] = ()) -> Callable[[bytes], bool]:
+        """Return what says of bytes whether they hold anything of this person, or one of some more hashes.
 
         Letters count in any case; phones with and without their plus, as Infobip writes them.
         """
         whole = {*self.customers, *self.users, *self.sessions}
         whole |= {value.removeprefix("+") for value in self.values}
-        parts = [re.escape(value.encode()) for value in sorted(self.hashes)]
+        parts = [re.escape(value.encode()) for value in sorted({*self.hashes, *more})]
         if whole:
             parts.append(_WHOLE % b"|".join(re.escape(one.encode()) for one in sorted(whole)))
         if not parts:

@@ -289,6 +289,24 @@ async def test_what_somebody_else_wrote_does_not_make_it_theirs(lived):
     assert len(lived.both.hellotext.profiles) == 3
 
 
+async def test_a_page_may_say_anything(lived):
+    """Her mother's address, typed into her checkout, forgets no mother; an address of nobody else's is hers."""
+    lived.customer("mum", email="mum@shop.example", first_name="Mum", user_id="user-mum")
+    lived.identify("s2", customer=C, email="mum@shop.example")
+    lived.identify("s3", customer=C, email="her.other@shop.example")
+    lived.order("88", user=U, email="mum@shop.example")
+    await lived.settle()
+
+    traces, remains = await lived.forget(emails=ANA["email"])
+
+    hers, mums = (lived.hashes(email=f"{name}@shop.example")["email_hash"] for name in ("her.other", "mum"))
+    assert (traces.customers, traces.sessions, traces.orders) == ({C}, {S, "s3"}, {"1415", "88"})
+    assert (hers in traces.hashes, mums in traces.hashes) == (True, False)
+    assert remains.erased, remains.places
+    assert [row["email"] for row in lived.latest(topics.VTEX_CUSTOMERS).values()] == ["mum@shop.example"]
+    assert topics.PIXEL_IDENTITIES.key("acme", "s2") not in lived.latest(topics.PIXEL_IDENTITIES)
+
+
 async def test_a_stranger_is_suppressed_all_the_same(house):
     """Nothing stands of them, and nothing will."""
     await house.forget(emails="new@shop.example")
