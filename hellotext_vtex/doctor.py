@@ -4,48 +4,38 @@ import asyncio
 import os
 import shutil
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, Literal
+from datetime import UTC, datetime
+from typing import Final
 
 import aiokafka
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from connectors.console.workers import Workers
 from connectors.kafka.admin import open_admin
-from connectors.kafka.errors import KafkaSetupError, WrongKey
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.errors import KafkaSetupError, TopicMissing, WrongKey
 from connectors.kafka.jars import jars_folder, pinned
 from connectors.kafka.java import find_java
 from connectors.kafka.ports import is_free
+from connectors.kafka.progress import GROUP, open_progress
 from connectors.kafka.provisioning import catalogue
-from connectors.kafka.readiness import wait_until_ready
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
 from connectors.vtex.problems import problems_by_store
+from hellotext_vtex.doctor_broker import look_at_broker, missing
+from hellotext_vtex.finding import Finding
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.running import with_broker
 from hellotext_vtex.settings import Settings, SettingsError
+from schemas.topics import TOPICS
 
-State = Literal["ok", "warning", "wrong"]
 BROKER_S: Final = 5.0
+MARKERS: Final = 100
+"""The end of a transaction takes an offset that nobody commits until something else comes: so few may be none."""
+NO_TOPIC: Final = "none exists yet"
+MISSING: Final = "missing"
 LOW_DISK: Final = 1 << 30
-CLOCK_S: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        about: what it is.
-        state: `wrong` is something that does not work.
-        detail: what was found, and what to do where it is not `ok`.
-    """
-
-    about: str
-    state: State
-    detail: str
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -57,15 +47,22 @@ async def examine(settings: Settings) -> list[Finding]:
     try:
         settings = with_broker(settings)
     except SettingsError as error:
-        return [*findings, Finding("broker", "warning", str(error))]
+        return [*findings, _key(settings), missing(error)]
     findings.append(_key(settings))
-    broker = await _broker(settings)
+    broker = await look_at_broker(settings.connection())
     findings.append(broker)
     if broker.state == "ok":
-        looks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (_topics, _stores, _workers)
-        findings += [await _guarded(look, settings) for look in looks]
-        findings += await _readers(settings)
+        findings += await _house(settings)
     return findings
+
+
+async def _house(settings: Settings) -> list[Finding]:
+    """Look at what stands in the topics; where some are missing, nothing else can be told."""
+    topics = await _guarded(_topics, settings)
+    if topics.detail.startswith((NO_TOPIC, MISSING)):
+        return [topics]
+    looks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (_stores, _workers)
+    return [topics, *[await _guarded(look, settings) for look in looks], *await _readers(settings)]
 
 
 async def _guarded(look: Callable[[Settings], Awaitable[Finding]], settings: Settings) -> Finding:
@@ -125,25 +122,18 @@ def _key(settings: Settings) -> Finding:
     return Finding("secrets key", "ok", where)
 
 
-async def _broker(settings: Settings) -> Finding:
-    connection = settings.connection()
-    started = time.monotonic()
-    try:
-        await wait_until_ready(connection, seconds=BROKER_S)
-    except KafkaSetupError as error:
-        return Finding("broker", "wrong", str(error))
-    took = (time.monotonic() - started) * 1000
-    return Finding("broker", "ok", f"{connection.bootstrap_servers} answers in {took:.0f} ms")
-
-
 async def _topics(settings: Settings) -> Finding:
     connection = settings.connection()
     async with open_admin(connection) as admin:
         shapes = await admin.shapes()
     wanted = [connection.topic(spec.name) for spec in catalogue()]
     missing = [name for name in wanted if name not in shapes]
+    if len(missing) == len(wanted):
+        return Finding("topics", "warning", f"{NO_TOPIC}: the first process that starts makes them, with "
+                       f"{settings.partitions} partitions (PARTITIONS) and {settings.replication} replicas, or "
+                       "`topics create` does; if there should be some, correct TOPIC_PREFIX")  # fmt: skip
     if missing:
-        return Finding("topics", "wrong", f"missing {', '.join(missing)}: run `hellotext-vtex topics create`")
+        return Finding("topics", "wrong", f"{MISSING} {', '.join(missing)}: run `hellotext-vtex topics create`")
     numbers = {shapes[name].partitions for name in wanted}
     if len(numbers) > 1:
         return Finding("topics", "wrong", f"numbers of partitions differ ({sorted(numbers)}): joins need one number; "
@@ -165,8 +155,9 @@ async def _stores(settings: Settings) -> Finding:
         except WrongKey:
             unreadable.append(row.store)
     if unreadable:
-        return Finding("stores", "wrong", f"{', '.join(unreadable)} were connected with another SECRETS_KEY: give that "
-                       "one, or connect them again")  # fmt: skip
+        return Finding("stores", "wrong", f"{', '.join(unreadable)}: connected with another SECRETS_KEY; give that one "
+                       "(SECRETS_KEY, or secrets.key in its STATE_FOLDER). If it is lost: `stores remove` and then "
+                       "`connect`; people are then recognised anew")  # fmt: skip
     if not rows:
         return Finding("stores", "warning", "none is connected: hellotext-vtex connect, or the wizard in the console")
     return Finding("stores", "ok", ", ".join(f"{row.store}{' (paused)' if row.paused else ''}" for row in rows))
@@ -193,16 +184,21 @@ async def _readers(settings: Settings) -> list[Finding]:
 
 async def _workers(settings: Settings) -> Finding:
     connection = settings.connection()
-    admin = AIOKafkaAdminClient(**connection.options())
-    await admin.start()
-    try:
-        async with asyncio.timeout(BROKER_S):
-            described = await admin.describe_consumer_groups([connection.topic("streams")])
-    finally:
-        await admin.close()
-    groups = [group for answer in described for group in answer.groups]
-    members = sum(len(group[5]) for group in groups)
-    state = groups[0][2] if groups else "unknown"
+    async with asyncio.timeout(BROKER_S), open_admin(connection) as admin:
+        members = await admin.members(connection.topic(GROUP))
+    waiting = await _waiting(connection)
+    told = f"; {waiting:,} records wait" if waiting > MARKERS else ""
     if not members:
-        return Finding("workers", "warning", f"none runs (group is {state}): hellotext-vtex worker, or up")
-    return Finding("workers", "ok", f"{members} in the group, which is {state}")
+        return Finding("workers", "warning", f"none runs{told}: hellotext-vtex worker, or up")
+    return Finding("workers", "ok", f"{members} at work{told}")
+
+
+async def _waiting(connection: KafkaConnection) -> int:
+    """Return how many records wait for the workers; 0 where there are no topics, which is told elsewhere."""
+    try:
+        async with open_progress(connection, [topic.name for topic in TOPICS]) as progress:
+            workers = Workers()
+            workers.observe(datetime.now(UTC), 1, await progress.committed(), await progress.ends())
+    except TopicMissing:
+        return 0
+    return sum(backlog.records for backlog in workers.backlogs.values())

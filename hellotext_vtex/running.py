@@ -36,12 +36,21 @@ class Running:
 
 def find_running() -> Running | None:
     """Return the broker that was started from this folder and still has its process; None when there is none."""
+    found = last_running()
     try:
-        found = Running(**json.loads(FILE.read_text()))
-        os.kill(found.pid, 0)
-    except (OSError, ValueError, TypeError):
+        if found is not None:
+            os.kill(found.pid, 0)
+    except OSError:
         return None
     return found
+
+
+def last_running() -> Running | None:
+    """Return the broker that was started from this folder last and never stopped, whether it lives or not."""
+    try:
+        return Running(**json.loads(FILE.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def with_broker(settings: Settings) -> Settings:

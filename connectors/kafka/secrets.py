@@ -44,6 +44,7 @@ class SecretBox:
         except (InvalidToken, ValueError):  # the latter where it is no base64 at all
             # The cause would add nothing, and its traceback could hold the sealed text.
             raise WrongKey(
-                "a store's secret does not open with this SECRETS_KEY: give the key with which the store was "
-                "connected, or connect the store again with `hellotext-vtex connect`"
+                "a store's secret does not open with this SECRETS_KEY: give the key with which the store was connected "
+                "(SECRETS_KEY, or secrets.key in its STATE_FOLDER). If it is lost: `hellotext-vtex stores remove` and "
+                "then `connect`; people are then recognised anew, since the secret of their hashes is lost with it"
             ) from None
