@@ -127,12 +127,17 @@ class Traces:
 
         Letters count in any case; phones with and without their plus, as Infobip writes them.
         """
+        hashes = [value.encode() for value in sorted({*self.hashes, *more})]
         whole = {*self.customers, *self.users, *self.sessions}
         whole |= {value.removeprefix("+") for value in self.values}
-        parts = [re.escape(value.encode()) for value in sorted({*self.hashes, *more})]
-        if whole:
-            parts.append(_WHOLE % b"|".join(re.escape(one.encode()) for one in sorted(whole)))
-        if not parts:
-            return lambda _: False
-        found = re.compile(b"|".join(parts), re.IGNORECASE)
-        return lambda raw: found.search(raw) is not None
+        names = [one.lower().encode() for one in sorted(whole)]
+        exact = re.compile(_WHOLE % b"|".join(map(re.escape, names)))
+
+        def holds(raw: bytes) -> bool:
+            low = raw.lower()
+            if any(value in low for value in hashes):
+                return True
+            # Most records hold nothing alike, and a search for one text is far cheaper than an expression.
+            return any(name in low for name in names) and exact.search(low) is not None
+
+        return holds
