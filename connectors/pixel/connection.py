@@ -2,6 +2,7 @@
 
 There is no ASGI between them: a request is taken whole and bounded, handed over in one task, and answered in one
 write. What the open internet sends ends here: slow senders, endless heads and bodies, broken HTTP, deep pipelines.
+Why it is our own: docs/decisions/0008.
 """
 
 import asyncio
