@@ -12,6 +12,7 @@ from hellotext_vtex.foreground import WRONG_USAGE, fail
 from schemas.money import to_micros
 from schemas.stores import Price, Rate
 
+_ENTITY: Final = re.compile(r"[A-Z][A-Z0-9]{1,9}")
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
 
 
@@ -57,6 +58,13 @@ def read_fields(names: Sequence[str]) -> tuple[str, ...]:
         if not _FIELD.fullmatch(name):
             fail(f"{name!r} is no field of CL: give its name as Master Data has it, such as loyaltyCard", WRONG_USAGE)
     return tuple(dict.fromkeys(names))
+
+
+def read_entity(name: str) -> str:
+    """Return the acronym of a data entity of Master Data."""
+    if not _ENTITY.fullmatch(name.strip().upper()):
+        fail(f"{name!r} is no data entity: give its acronym, such as NL; CL is the customers' own", WRONG_USAGE)
+    return name.strip().upper()
 
 
 def _not_negative(price: int) -> int:

@@ -21,7 +21,9 @@ class VtexAccess(Model):
     app_token: Sealed
     calls_per_minute: int | None = Field(default=None, description="What the account allows, where it is known.")
     custom_fields: tuple[str, ...] = Field(default=(), description="Further fields of CL to read into `custom`.")
-    opt_in_field: str = Field(default="isNewsletterOptIn", description="Field of CL that tells the opt-in.")
+    opt_in_field: str = Field(default="isNewsletterOptIn", description="Field that tells the opt-in.")
+    opt_in_entity: str | None = Field(default=None, description="Data entity of that field; None: CL.")
+    opt_in_email: str = Field(default="email", description="Field of that entity that holds the customer's e-mail.")
     nulls_erase: tuple[str, ...] = Field(
         default=(),
         description="Fields of a customer (`phone`, `custom.x`) whose null in VTEX means that the value is gone; of "

@@ -16,6 +16,7 @@ from schemas import topics
 from schemas.clock import to_text
 from schemas.events import InvalidEventError, decode, encode
 from schemas.personal import normal_customer
+from schemas.stores import VtexAccess
 from schemas.vtex import CUSTOMER_CHANGED, CUSTOMER_DELETED, ORDER_CHANGED, CustomerDeleted, CustomerRead, OrderRead
 from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard, Table
 from streams.stores import KnownStore, Stores
@@ -97,7 +98,7 @@ class CustomersAgent(Agent):
     def _read(book: CustomerBook, known: KnownStore, envelope: dict[str, Any]) -> None:
         data = envelope["data"]
         read = CustomerRead.model_validate(data)
-        told = told_by(read, known.connection.country, known.hash, known.connection.vtex.nulls_erase)
+        told = told_by(read, known.connection.country, known.hash, _nulls_erase(known.connection.vtex))
         at = version_of(read.source_version, _seen(envelope), data)
         book.read(_id(read.customer_id), told, place_of(read), read.source_version, at)
 
@@ -120,6 +121,13 @@ class CustomersAgent(Agent):
             book = _book(store, shard)
             book.bought(told, source, version_of(source, _seen(envelope), envelope["data"]))
             _publish(book, store, shard)
+
+
+def _nulls_erase(vtex: VtexAccess) -> tuple[str, ...]:
+    """Return the fields whose null tells something: of an opt-in in another entity it may not have been looked at."""
+    if vtex.opt_in_entity is None:
+        return vtex.nulls_erase
+    return tuple(name for name in vtex.nulls_erase if name != "newsletter_opt_in")
 
 
 def _decoded(record: Record) -> dict[str, Any]:

@@ -29,7 +29,8 @@ OWNER_FIELDS: Final = (*ID_FIELDS, "userId")
 
 def customer_fields(access: VtexAccess) -> tuple[str, ...]:
     """Return the fields of CL that a store reads."""
-    named = (*ID_FIELDS, "userId", "email", access.opt_in_field, *_TEXTS.values(), *access.custom_fields)
+    opt_in = (access.opt_in_field,) if access.opt_in_entity is None else ()
+    named = (*ID_FIELDS, "userId", "email", *opt_in, *_TEXTS.values(), *access.custom_fields)
     return tuple(dict.fromkeys(named))
 
 
@@ -46,7 +47,11 @@ def customer_id(document: Mapping[str, Any]) -> str:
 
 
 def read_customer(
-    document: Mapping[str, Any], access: VtexAccess, read_by: ReadBy, address: Mapping[str, Any] | None = None
+    document: Mapping[str, Any],
+    access: VtexAccess,
+    read_by: ReadBy,
+    address: Mapping[str, Any] | None = None,
+    opt_in: bool | None = None,
 ) -> dict[str, Any]:
     """Return the data of a customer event (schemas.vtex.CustomerRead), what is null left out.
 
@@ -55,18 +60,20 @@ def read_customer(
         access: names the opt-in field and the custom ones.
         read_by: what made us read it.
         address: the AD document of the customer that changed last, where it was read.
+        opt_in: as the store's own entity has it, where it was read; of a store whose opt-in stands in CL, None.
     """
     data: dict[str, Any] = {
         "customer_id": customer_id(document), "source_version": version_of(document), "read_by": read_by,
     }  # fmt: skip
     if user_id := _text(document.get("userId")):
         data["user_id"] = user_id
-    if email := _email(document.get("email")):
+    if email := email_of(document.get("email")):
         data["email"] = email
     for name, source in _TEXTS.items():
         if text := _text(document.get(source)):
             data[name] = text
-    opt_in = _boolean(document.get(access.opt_in_field))
+    if access.opt_in_entity is None:
+        opt_in = read_opt_in(document, access)
     if opt_in is not None:
         data["newsletter_opt_in"] = opt_in
     if address is not None:
@@ -74,6 +81,11 @@ def read_customer(
     if access.custom_fields:
         data["custom"] = {name: document[name] for name in access.custom_fields if not _masked(document.get(name))}
     return data
+
+
+def read_opt_in(document: Mapping[str, Any], access: VtexAccess) -> bool | None:
+    """Return what a document says of the opt-in; None: nobody was asked."""
+    return _boolean(document.get(access.opt_in_field))
 
 
 def read_address(document: Mapping[str, Any]) -> dict[str, str]:
@@ -98,7 +110,8 @@ def _text(value: object) -> str | None:
     return value.strip() or None
 
 
-def _email(value: object) -> str | None:
+def email_of(value: object) -> str | None:
+    """Return an e-mail as we compare them; None for what is none or masked."""
     text = _text(value)
     return text.lower() if text else None
 

@@ -26,6 +26,7 @@ from typing import Final
 RESOURCES: Final = {
     "customers": "Dynamic Storage / generic resources / Read only documents",
     "addresses": "Dynamic Storage / generic resources / Read only documents",
+    "opt-ins": "Dynamic Storage / generic resources / Read only documents",
     "orders list": "OMS / OMS access / List Orders",
     "orders": "OMS / OMS access / View order",
     "orders feed": "OMS / Feed v3 and Hook Admin",

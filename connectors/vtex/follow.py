@@ -48,7 +48,7 @@ class Follower:
     """
 
     resource = "customers"
-    entity: Any = "CL"
+    entity: str = "CL"
     fields: tuple[str, ...] = ID_FIELDS
     read_by: ReadBy = "search"
 
@@ -137,7 +137,7 @@ class Follower:
         return missed[:MISSED]
 
     async def _emit(self, changed: list[Row], missed: list[str], moved: dict[str, Any], now: int) -> int:
-        ids = [*(self._owner(row) for row in sorted(changed, key=version_of)), *missed]
+        ids = [*await self._owners(sorted(changed, key=version_of)), *missed]
         due = time.monotonic() - self._saved_at >= self._source.settings.save
         if not ids and not due:
             self._source.positions[self.resource] = moved
@@ -152,20 +152,16 @@ class Follower:
         self._saved_at = time.monotonic()
         return written
 
-    def _owner(self, row: Row) -> str:
-        return str(row["id"]).lower()
+    async def _owners(self, rows: list[Row]) -> list[str]:
+        """Return the customers whom changed rows are about."""
+        return [str(row["id"]).lower() for row in rows]
 
     def _emitted(self, changed: Iterable[Row], now: int) -> None:
         """Note what needs no reading any more; of customers, their readings were noted."""
 
 
-class AddressFollower(Follower):
-    """Follows addresses: a change of one moves no customer's `updatedIn` (NOTES 2.6), so its owner is emitted again."""
-
-    resource = "addresses"
-    entity: Any = "AD"
-    fields = OWNER_FIELDS
-    read_by: ReadBy = "address"
+class OtherFollower(Follower):
+    """Follows an entity whose documents are about customers, and move no customer's `updatedIn` (NOTES 2.6)."""
 
     def __init__(self, source: Source, people: People) -> None:
         super().__init__(source, people)
@@ -177,18 +173,39 @@ class AddressFollower(Follower):
         return self._seen
 
     def _missed(self, found: Found, window: Window) -> list[str]:  # noqa: ARG002
-        return []  # an address that was taken away changes nobody
-
-    async def _emit(self, changed: list[Row], missed: list[str], moved: dict[str, Any], now: int) -> int:
-        # An owner told without the address that made us read them would never be told with it.
-        self._people.addresses_answer()
-        return await super()._emit(changed, missed, moved, now)
-
-    def _owner(self, row: Row) -> str:
-        return str(row.get("userId") or "").lower()
+        return []  # one that was taken away changes nobody
 
     def _emitted(self, changed: Iterable[Row], now: int) -> None:
         for row in changed:
             at = version_ms(version_of(row))
             settled = at is not None and now - at >= SETTLED_MS
             self._seen.note(str(row["id"]).lower(), Sighting(version_of(row), "", now, strong=False, settled=settled))
+
+
+class AddressFollower(OtherFollower):
+    """Follows addresses: the owner of a changed one is emitted again."""
+
+    resource = "addresses"
+    entity = "AD"
+    fields = OWNER_FIELDS
+    read_by: ReadBy = "address"
+
+    async def _owners(self, rows: list[Row]) -> list[str]:
+        # An owner told without the address that made us read them would never be told with it.
+        self._people.addresses_answer()
+        return [str(row.get("userId") or "").lower() for row in rows]
+
+
+class OptInFollower(OtherFollower):
+    """Follows the opt-ins of a store that keeps them in an entity of its own."""
+
+    resource = "optins"
+    read_by: ReadBy = "search"
+
+    def __init__(self, source: Source, people: People, entity: str) -> None:
+        self.entity, self.fields = entity, people.opt_ins.fields
+        super().__init__(source, people)
+
+    async def _owners(self, rows: list[Row]) -> list[str]:
+        self._people.opt_ins.answer()
+        return await self._people.opt_ins.customers(rows, Urgency.FOLLOW)

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote
 
 import structlog
@@ -16,9 +16,10 @@ from connectors.vtex.errors import ContractChanged, ScrollLost, Unavailable, Vte
 
 log = structlog.get_logger(__name__)
 
-Entity = Literal["CL", "AD"]
+Entity = str
+"""Acronym: CL, AD, or a store's own."""
 Row = dict[str, Any]
-_RESOURCES: Final[dict[Entity, str]] = {"CL": "customers", "AD": "addresses"}
+_RESOURCES: Final = {"CL": "customers", "AD": "addresses"}
 _RANGE: Final = re.compile(r"(\d+)-(\d+)/(\d+)\s*$")
 
 
@@ -51,7 +52,7 @@ class MasterData:
         if sort is not None:
             query["_sort"] = sort
         answer = await self.client.call(Call(
-            "GET", f"/api/dataentities/{entity}/search", _RESOURCES[entity], urgency, query,
+            "GET", f"/api/dataentities/{entity}/search", _resource(entity), urgency, query,
             {"REST-Range": f"resources={start}-{start + count}"},
         ))  # fmt: skip
         found = _RANGE.search(answer.headers.get("rest-content-range", ""))
@@ -69,7 +70,7 @@ class MasterData:
             Unavailable: the answer is neither a document nor a 404, which must not pass for a delete.
         """
         answer = await self.client.call(Call(
-            "GET", f"/api/dataentities/{entity}/documents/{quote(id, safe='')}", _RESOURCES[entity], urgency,
+            "GET", f"/api/dataentities/{entity}/documents/{quote(id, safe='')}", _resource(entity), urgency,
             {"_fields": ",".join(fields)}, missing=True,
         ))  # fmt: skip
         if not answer.found:
@@ -130,7 +131,7 @@ class MasterData:
         self, entity: Entity, query: dict[str, str | int], urgency: Urgency, *, repeatable: bool = True
     ) -> Answer:
         path = f"/api/dataentities/{entity}/scroll"
-        return await self.client.call(Call("GET", path, _RESOURCES[entity], urgency, query, repeatable=repeatable))
+        return await self.client.call(Call("GET", path, _resource(entity), urgency, query, repeatable=repeatable))
 
     async def _finish(self, entity: Entity, token: str) -> None:
         """Read an abandoned scroll to its end: its place would be taken for 20 minutes."""
@@ -149,6 +150,10 @@ class MasterData:
                 rows = bool(page.rows)
         except VtexError as error:
             log.info("a scroll was left undrained", account=self.client.account, error=type(error).__name__)
+
+
+def _resource(entity: Entity) -> str:
+    return _RESOURCES.get(entity, "opt-ins")
 
 
 def _rows(answer: Answer) -> list[Row]:

@@ -18,6 +18,7 @@ from connectors.vtex.customer import (
     ADDRESS_FIELDS,
     customer_fields,
     customer_id,
+    email_of,
     latest_address,
     read_customer,
 )
@@ -26,6 +27,7 @@ from connectors.vtex.errors import KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import one_of, version_ms, version_of
 from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Row
+from connectors.vtex.opt_ins import OptIns
 from connectors.vtex.seen import DELETED, Sighting
 from connectors.vtex.source import Source
 from schemas.clock import to_text
@@ -53,6 +55,7 @@ class Reading:
         document: None where storage has none.
         read_at: when the reading began, VTEX's Unix milliseconds.
         strong: whether it was read from storage.
+        opt_in: from the store's own entity, where it has one and it was read.
     """
 
     id: str
@@ -60,6 +63,7 @@ class Reading:
     address: Row | None
     read_at: int
     strong: bool
+    opt_in: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class People:
         self._fields = customer_fields(source.store.vtex)
         self._overlap_ms = int(source.settings.customers.overlap * 1000)
         self._addresses_from = float("-inf")
+        self.opt_ins = OptIns(source.master, self._access)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -93,7 +98,11 @@ class People:
         documents = dict(zip(wanted, found, strict=True))
         there = [one for one, document in documents.items() if document is not None]
         addresses = await self.addresses(there, urgency)
-        return [Reading(one, found, addresses.get(one), now, strong=True) for one, found in documents.items()]
+        opt_ins = await self.opt_ins.of((row.get("email") for row in found if row is not None), urgency)
+        return [
+            Reading(one, row, addresses.get(one), now, strong=True, opt_in=_told(opt_ins, row))
+            for one, row in documents.items()
+        ]
 
     async def addresses(self, owners: Sequence[str], urgency: Urgency) -> dict[str, Row]:
         """Return the latest address of each owner who has one, as the index knows it (AD.userId = CL.id, NOTES 2.5)."""
@@ -141,7 +150,11 @@ class People:
         ))  # fmt: skip
         rows = {customer_id(row): row for page in pages for row in sorted(page.rows, key=version_of)}
         addresses = await self.addresses(list(rows), urgency)
-        found = [Reading(one, row, addresses.get(one), now, strong=False) for one, row in rows.items()]
+        opt_ins = await self.opt_ins.of((row.get("email") for row in rows.values()), urgency)
+        found = [
+            Reading(one, row, addresses.get(one), now, strong=False, opt_in=_told(opt_ins, row))
+            for one, row in rows.items()
+        ]
         return found + await self.read([one for one in ids if one not in rows], urgency)
 
     def scrolled(self, rows: Iterable[Row]) -> list[Reading]:
@@ -168,14 +181,15 @@ class People:
             sighting = Sighting(version, DELETED, reading.read_at, reading.strong, settled=True)
             key, value = self._source.emitter.deleted(reading.id, read_by, reading.read_at)
             return _Prepared(reading.id, sighting, key, value, complete=True)
-        data = read_customer(reading.document, self._access, read_by, reading.address)
+        data = read_customer(reading.document, self._access, read_by, reading.address, reading.opt_in)
         version, content = data["source_version"], content_of(data)
         at = version_ms(version)
         quiet = SETTLED_MS if reading.strong else self._overlap_ms
         settled = at is not None and reading.read_at - at >= quiet
         key, value = self._source.emitter.customer(data, content, reading.read_at)
         sighting = Sighting(version, content, reading.read_at, reading.strong, settled)
-        return _Prepared(reading.id, sighting, key, value, complete=reading.strong or reading.address is not None)
+        looked = reading.address is not None or reading.opt_in is not None
+        return _Prepared(reading.id, sighting, key, value, complete=reading.strong or looked)
 
     def _add(self, step: Step, each: _Prepared) -> None:
         seen, sighting = self._source.customers.get(each.id), each.sighting
@@ -207,6 +221,11 @@ class People:
             step = await self._source.journal.write(_both(stage, final))
             written += len(step.events)
         return written
+
+
+def _told(opt_ins: dict[str, bool], document: Row | None) -> bool | None:
+    email = None if document is None else email_of(document.get("email"))
+    return None if email is None else opt_ins.get(email)
 
 
 def _both(first: Callable[[Step], None], second: Callable[[Step], None] | None) -> Callable[[Step], None]:

@@ -37,17 +37,23 @@ def refusal_of(account: str, resource: str, status: int, text: str) -> VtexError
         return ScrollLost(f"the scroll of account {account} ended: its token is not known any more (400)")
     if status == _FORBIDDEN and _PRIVATE.search(text):
         return ResourceMissing(_FIELD.format(account=account))
-    if status == _NOT_FOUND and resource == "addresses":
-        return EntityAbsent(_ABSENT.format(account=account))
+    if status == _NOT_FOUND and resource in _ABSENT:
+        return EntityAbsent(_ABSENT[resource].format(account=account))
     kind, message = _BY_STATUS.get(status, (ContractChanged, _UNDESCRIBED))
     named = RESOURCES.get(resource, resource)
     return kind(message.format(account=account, resource=resource, status=status, needed=named))
 
 
-_ABSENT: Final = (
-    "account {account} has no data entity AD (404): its customers are read without addresses. AD is looked for once an "
-    "hour; there is nothing to do unless the shop keeps addresses"
-)
+_ABSENT: Final = {
+    "addresses": (
+        "account {account} has no data entity AD (404): its customers are read without addresses. AD is looked for "
+        "once an hour; there is nothing to do unless the shop keeps addresses"
+    ),
+    "opt-ins": (
+        "account {account} has no such data entity as the one chosen for opt-ins (404): customers are read without. It "
+        "is looked for once an hour; choose another with `hellotext-vtex stores set --opt-in-entity`"
+    ),
+}
 _FIELD: Final = (
     "the key of account {account} may not read one of the fields that this store asks for (403, a private field): "
     "leave it out with `hellotext-vtex stores set --vtex-field` or `--opt-in-field`, or make it public in Master Data"

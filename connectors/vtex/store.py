@@ -26,7 +26,7 @@ from connectors.vtex.customer import OWNER_FIELDS
 from connectors.vtex.errors import AccountUnknown, ContractChanged, EntityAbsent, FeedTaken, ResourceMissing
 from connectors.vtex.feed import OrderFeed
 from connectors.vtex.feedless import ListFollower
-from connectors.vtex.follow import AddressFollower, Follower
+from connectors.vtex.follow import AddressFollower, Follower, OptInFollower
 from connectors.vtex.gate import Gate
 from connectors.vtex.hints import HintReader, Inbox
 from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
@@ -145,25 +145,34 @@ class Readers:
         self._scan = Scan(source, people, around.connection, around.partitions)
         self._customers = Backfill(source, "CL", people.fields, _scrolled(source, people), "customers.backfill")
         self._addresses = Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill")
+        entity = source.store.vtex.opt_in_entity
+        self._follow_opt_ins = None if entity is None else OptInFollower(source, people, entity)
+        self._opt_ins = None if entity is None else Backfill(
+            source, entity, people.opt_ins.fields, _opted(source, people), "optins.backfill"
+        )  # fmt: skip
         self._read_once = asyncio.Event()
         self._configured = asyncio.Event()
 
     def looks(self) -> dict[str, Look]:
         """Return each reader by its name."""
-        return {
+        looks: dict[str, Look] = {
             "customers.backfill": self._backfill, "customers": self._customers_once, "addresses": self._addresses_once,
             "orders": self._orders, "orders.backfill": self._orders_backfill, "orders.refunds": self._refunds,
             "hints": self._hint, "customers.scan": self._scanned,
         }  # fmt: skip
+        return looks if self._follow_opt_ins is None else {**looks, "optins": self._opt_ins_once}
 
     async def _backfill(self) -> float | None:
         await self._customers.run()
         self._read_once.set()
-        try:
-            await self._addresses.run()
-        except EntityAbsent:
-            return ABSENT_S  # who follows addresses says so, once
-        return None
+        absent = False
+        for others in (self._addresses, self._opt_ins):
+            try:
+                if others is not None:
+                    await others.run()
+            except EntityAbsent:
+                absent = True  # who follows it says so, once
+        return ABSENT_S if absent else None
 
     async def _customers_once(self) -> float:
         await self._soon()
@@ -173,6 +182,12 @@ class Readers:
     async def _addresses_once(self) -> float:
         await self._soon()
         await self._follow_addresses.look()
+        return self._pace(self._settings.interval)
+
+    async def _opt_ins_once(self) -> float:
+        await self._soon()
+        if self._follow_opt_ins is not None:
+            await self._follow_opt_ins.look()
         return self._pace(self._settings.interval)
 
     async def _soon(self) -> None:
@@ -242,6 +257,18 @@ def _owners(source: Source, people: People) -> Handler:
         people.addresses_answer()
         owners = dict.fromkeys(str(row.get("userId") or "").lower() for row in rows)
         readings = await people.indexed([owner for owner in owners if owner], Urgency.BACKFILL)
+        return _all(await source.turns.each(readings, staged))
+
+    return handle
+
+
+def _opted(source: Source, people: People) -> Handler:
+    def staged(readings: Sequence[Reading]) -> Callable[[Step], None]:
+        return people.stage([reading for reading in readings if reading.document is not None], "search")
+
+    async def handle(rows: list[Row]) -> Callable[[Step], None]:
+        people.opt_ins.answer()
+        readings = await people.indexed(await people.opt_ins.customers(rows, Urgency.BACKFILL), Urgency.BACKFILL)
         return _all(await source.turns.each(readings, staged))
 
     return handle

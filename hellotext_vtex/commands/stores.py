@@ -14,7 +14,7 @@ from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.store_values import read_fields, read_origins, read_price, read_rate
+from hellotext_vtex.store_values import read_entity, read_fields, read_origins, read_price, read_rate
 from hellotext_vtex.tables import terminal
 from schemas.stores import Rate, StoreConnection
 from schemas.topics import STORES
@@ -107,7 +107,10 @@ def choose(
     vtex_field: Annotated[
         list[str] | None, typer.Option(help="Further field of CL to read, as custom.NAME (replaces all).")
     ] = None,
-    opt_in_field: Annotated[str | None, typer.Option(help="Field of CL that tells the opt-in.")] = None,
+    opt_in_field: Annotated[str | None, typer.Option(help="Field that tells the opt-in.")] = None,
+    opt_in_entity: Annotated[
+        str | None, typer.Option(help="Data entity of that field, joined by e-mail; CL is where it stands by default.")
+    ] = None,
     null_erases: Annotated[
         list[str] | None, typer.Option(help="Field whose null in VTEX means that the value is gone (replaces all).")
     ] = None,
@@ -129,10 +132,13 @@ def choose(
     reading: dict[str, Any] = {
         "custom_fields": read_fields(vtex_field) if vtex_field is not None else None,
         "opt_in_field": read_fields([opt_in_field])[0] if opt_in_field is not None else None,
+        "opt_in_entity": read_entity(opt_in_entity) if opt_in_entity is not None else None,
         "nulls_erase": tuple(null_erases) if null_erases is not None else None, "calls_per_minute": calls_per_minute,
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}
     vtex = {name: value for name, value in reading.items() if value is not None}
+    if vtex.get("opt_in_entity") == "CL":
+        vtex["opt_in_entity"] = None
     if not given and not rates and not vtex:
         fail("nothing to set: give at least one option", 2)
     settings = connected(quiet=True)

@@ -1,5 +1,6 @@
 """The structure of CL and AD: the fields, their types, and which may be filtered (NOTES 2.1, 2.5, 2.6)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,3 +115,8 @@ def address_fields() -> dict[str, Field]:
     """Return the fields of AD."""
     own = [*map(Field, _AD_TEXTS), *(Field(name, filter=False, searchable=False) for name in _AD_CLOSED)]
     return {entry.name: entry for entry in (*own, *_internal())}
+
+
+def own_fields(names: Iterable[str]) -> dict[str, Field]:
+    """Return the fields of an entity that a store has defined: the named ones, all open to filters."""
+    return {entry.name: entry for entry in (*map(Field, names), *_internal())}

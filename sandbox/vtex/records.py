@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sandbox.vtex.clock import iso
 from sandbox.vtex.entity import Entity
-from sandbox.vtex.fields import Field, address_fields, customer_fields
+from sandbox.vtex.fields import Field, address_fields, customer_fields, own_fields
 from sandbox.vtex.rows import Document
 from sandbox.vtex.triggers import Trigger
 from sandbox.vtex.world import World
@@ -33,6 +33,10 @@ class Records:
 
     def __post_init__(self) -> None:
         self.entities = {"CL": Entity("CL", customer_fields()), "AD": Entity("AD", address_fields())}
+
+    def define(self, acronym: str, names: Iterable[str]) -> None:
+        """Add a data entity of the store's own."""
+        self.entities[acronym] = Entity(acronym, own_fields(names))
 
     def put(self, acronym: str, given: Mapping[str, Any], *, at_once: bool = False) -> str:
         """Create or change a document; fields that are not given keep their values.

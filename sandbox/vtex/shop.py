@@ -153,6 +153,14 @@ class Shop:
             document = document if known is None else {**document, "id": known}
         return self.records.put("AD", document)
 
+    def add_entity(self, acronym: str, *names: str) -> None:
+        """Define a data entity of the store's own with some fields, as stores do for opt-ins (NOTES 2.5)."""
+        self.records.define(acronym, names)
+
+    def put_document(self, acronym: str, document: Mapping[str, Any]) -> str:
+        """Create a document of any entity, or change the one whose `id` is given; return the id."""
+        return self.records.put(acronym, document)
+
     def add_trigger(self, trigger: Trigger) -> None:
         """Set up a Master Data trigger, as the admin's screen does: there is no API for it (NOTES 2.8)."""
         self.records.triggers.append(trigger)

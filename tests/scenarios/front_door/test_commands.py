@@ -45,9 +45,20 @@ def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
     secret = connected.json["server_token"]
 
     assert run("stores", "set", "acme", "--price", "whatsapp=0.21BRL", "--rate", "EUR=6.10@2026-11-01").code == 0
-    fields = ("--vtex-field", "loyalty", "--vtex-field", "vip", "--opt-in-field", "isWhatsappOptIn")
+    fields = (
+        "--vtex-field",
+        "loyalty",
+        "--vtex-field",
+        "vip",
+        "--opt-in-field",
+        "isWhatsappOptIn",
+        "--opt-in-entity",
+        "nl",
+    )
     assert run("stores", "set", "acme", *fields, "--null-erases", "phone", "--calls-per-minute", "3000").code == 0
     assert run("stores", "set", "acme", "--vtex-field", "no field").code == 2
+    assert run("stores", "show", "acme", "--json").json["vtex"]["opt_in_entity"] == "NL"
+    assert run("stores", "set", "acme", "--opt-in-entity", "CL").code == 0
     assert run("stores", "pause", "acme").code == 0
     shown = run("stores", "show", "acme", "--json")
 
@@ -56,7 +67,7 @@ def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
     )  # fmt: skip
     read = {name: shown.json["vtex"][name] for name in ("custom_fields", "opt_in_field", "nulls_erase")}
     assert read == {"custom_fields": ["loyalty", "vip"], "opt_in_field": "isWhatsappOptIn", "nulls_erase": ["phone"]}
-    assert (shown.json["vtex"]["calls_per_minute"], shown.json["vtex"]["account"]) == (3000, "acme")
+    assert (shown.json["vtex"]["calls_per_minute"], shown.json["vtex"]["opt_in_entity"]) == (3000, None)
     assert secret not in shown.out
     assert "token" not in shown.json["vtex"]
     assert run("stores", "remove", "acme", "--yes").code == 0
