@@ -146,7 +146,7 @@ class Connection(asyncio.Protocol):
         declared = self._headers.get(b"content-length")
         if declared is not None and int(declared) > self._limit:
             raise Refused(_too_large(self._limit))
-        if b"expect" in self._headers and self._work is None:
+        if b"expect" in self._headers and self._work is None and not self._parser.should_upgrade():
             self._transport.write(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:

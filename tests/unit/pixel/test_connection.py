@@ -253,17 +253,19 @@ class TestRequests:
             ("/b", ""),
         ]
 
-    async def test_who_expects_100_continue_is_told_to(self):
-        """As curl waits for it before it sends a body."""
+    @pytest.mark.parametrize("offer", [b"", b"connection: upgrade\r\nupgrade: h2c\r\n"])
+    async def test_who_expects_100_continue_is_told_to(self, offer):
+        """As curl waits for it before it sends a body; once."""
         async with listening() as host:
             reader, writer = await host.open()
-            writer.write(b"POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")
+            writer.write(b"POST / HTTP/1.1\r\nexpect: 100-continue\r\n" + offer + b"content-length: 2\r\n\r\n")
             told = await reader.readuntil(b"\r\n\r\n")
             writer.write(b"hi")
-            _, _, body = await one(reader)
+            status, _, body = await one(reader)
             writer.close()
 
-        assert (told, orjson.loads(body)["body"]) == (b"HTTP/1.1 100 Continue\r\n\r\n", "hi")
+        assert (told, status) == (b"HTTP/1.1 100 Continue\r\n\r\n", 200)
+        assert orjson.loads(body)["body"] == "hi"
 
     async def test_who_sends_no_more_still_gets_the_answer(self):
         """A half-closed connection is not a lost one."""
