@@ -52,6 +52,8 @@ class House:
         client._transport.handler = self.both
         self.calls = Calls(self.shard, self.stores, client)
         self.number = 0
+        self.compacted = False
+        """Whether Kafka has removed what later records replace."""
         monkeypatch.setattr(reading, "records_of", self._records_of)
 
     async def _records_of(self, shard, names):
@@ -65,7 +67,10 @@ class House:
                     SimpleNamespace(key=key, value=value, offset=at, timestamp=self.shard.now)
                     for at, (key, value) in enumerate(self.shard.outputs(topics.BY_NAME[name]))
                 ]
-            for record in list(log):
+            records = list(log)
+            if self.compacted and (name not in topics.BY_NAME or "compact" in topics.BY_NAME[name].cleanup):
+                records = [one for one in {record.key: record for record in records}.values() if one.value is not None]
+            for record in records:
                 yield name, record
 
     @property

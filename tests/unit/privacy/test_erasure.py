@@ -36,7 +36,9 @@ async def test_nothing_of_the_person_is_left(lived):
         "pixel.events", "tracking.events", "message.reports", "effects.outcomes", "event.fates"
     }  # fmt: skip
     assert all(one.until for one in remains.places if one.standing)
-    assert not remains.complete  # compaction has not been
+    assert not remains.complete
+    lived.compacted = True
+    assert (await lived.look(emails=ANA["email"]))[1].complete
     assert (lived.both.hellotext.profiles, lived.both.infobip.persons) == ({}, {})
     assert lived.cells() == before
     assert lived.latest(topics.PRIVACY_REQUESTS) == {}
