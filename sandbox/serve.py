@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 
 import uvicorn
 from starlette.applications import Starlette
@@ -34,7 +35,8 @@ async def run_sandbox(settings: SandboxSettings, *, ready: Ready, stop: asyncio.
     """
     listener = bind(settings)
     host, port = listener.getsockname()[:2]
-    url = f"http://{host}:{port}"
+    # Given a name, it is known by it: an address of a container is another one tomorrow.
+    url = f"http://{host if _is_address(settings.host) else settings.host}:{port}"
     app, control = sandbox(settings, url)
     server = _Server(_config(app))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -49,6 +51,13 @@ async def run_sandbox(settings: SandboxSettings, *, ready: Ready, stop: asyncio.
         await asyncio.wait([serving])
         listener.close()
     serving.result()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
 
 
 def sandbox(settings: SandboxSettings, url: str) -> tuple[Starlette, Control]:

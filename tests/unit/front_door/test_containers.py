@@ -1,5 +1,6 @@
 """The image and docker-compose.yml agree with the product: there is no Docker engine here to run them."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -14,6 +16,8 @@ from typer.testing import CliRunner
 from connectors.kafka.docker import image
 from hellotext_vtex.cli import app
 from hellotext_vtex.settings import Settings
+from sandbox.serve import run_sandbox
+from sandbox.settings import SandboxSettings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -54,6 +58,37 @@ def test_the_image_copies_what_exists():
 
     assert [name for name in copied if not (ROOT / name).exists()] == []
     assert "--require-hashes" in text
+
+
+def test_the_image_is_built_once():
+    """Several services that build one image at a time fail with "already exists"; none is looked for in a registry."""
+    assert [name for name, service in OURS.items() if "build" in service] == ["topics"]
+    assert {service["image"] for service in OURS.values()} == {OURS["topics"]["image"]}
+    assert {service["pull_policy"] for name, service in OURS.items() if name != "topics"} == {"never"}
+    for name in OURS.keys() - {"topics", "sandbox"}:
+        assert "topics" in OURS[name]["depends_on"]
+
+
+def test_other_containers_reach_the_sandbox_where_it_says_that_it_is():
+    """It tells its addresses by the name it listens on; 0.0.0.0 would be everybody's own."""
+    assert OURS["sandbox"]["environment"]["SANDBOX_HOST"] == "sandbox"
+    assert OURS["sandbox"]["healthcheck"]["test"][-1] == "tcp://sandbox:8070"
+
+
+async def test_a_sandbox_that_listens_on_a_name_is_known_by_it():
+    """So its keys can be given to the wizard as it shows them."""
+    stop, told = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(
+        run_sandbox(SandboxSettings(host="localhost", port=0), ready=told.set_result, stop=stop)
+    )
+    url = await asyncio.wait_for(told, 20)
+    async with httpx.AsyncClient() as http:
+        accounts = (await http.get(f"{url}/control/accounts")).json()
+    stop.set()
+    await serving
+
+    assert url.startswith("http://localhost:")
+    assert {account["vtex_url"].rpartition("/vtex/")[0] for account in accounts} == {url}
 
 
 class _Answer(BaseHTTPRequestHandler):
