@@ -93,8 +93,7 @@ class _Work:
         for record, told in readable(self._batch, read_event, telling):
             if told.session is None:
                 continue
-            if told.hashes or told.landing:
-                noted[record.store].add(told.session)
+            noted[record.store].add(told.session)  # also an order or a cart: one too many makes it a machine
             if told.landing:
                 self._counter(record).note_landing(told.session, told.landing.campaign)
         for store, sessions in noted.items():

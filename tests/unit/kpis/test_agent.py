@@ -137,6 +137,21 @@ class TestLandings:
 
         assert shop.figures("clicks", "engaged", "visitors") == (1, 1, 1)
 
+    async def test_a_session_that_turns_out_to_be_a_machine_stands_for_itself(self, shop):
+        """Whatever makes it one: here the 51st cart, which tells nothing else, after the landing was counted."""
+        carts = [
+            event("s1", id=f"cart-{n}", action="checkout.started", order_form=f"form-{n}") for n in range(51)
+        ]  # fmt: skip
+        early = Shop()
+        await early.tell(report("delivered", at=NOW - 2 * DAY), *carts, landing("s1", phone_hash=PHONE))
+
+        await shop.tell(report("delivered", at=NOW - 2 * DAY), landing("s1", phone_hash=PHONE), *carts[:50])
+        of_a_person = shop.figures("sent", "clicks", "engaged", "visitors")
+        await shop.tell(carts[50])
+
+        assert of_a_person == (1, 1, 1, 1)
+        assert cells(shop) == cells(early)
+
 
 class TestOrders:
     async def test_a_cancelled_order_stands_in_its_cells_with_nothing(self, shop):
