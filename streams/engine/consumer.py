@@ -2,14 +2,17 @@
 """Faust's consumer, handing on whole partition batches: one message for each, no acks, no commits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import structlog
 from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.engine.fetch import FetchThread
+
+log = structlog.get_logger(__name__)
 
 FETCH_S = 0.2
 """How long a fetch waits in the consumer's thread; it returns earlier when anything comes."""
@@ -65,7 +68,22 @@ class BatchConsumer(driver.Consumer):
                 raise RuntimeError(f"no position in {tp} after the seek")
             self._thread.positions[_plain(tp)] = position
             positions[tp.topic, tp.partition] = position
+        await self._tell_what_is_lost([_plain(tp) for tp in sources], committed)
         engine.begin(positions, epoch)
+
+    async def _tell_what_is_lost(self, sources: list[TopicPartition], committed: Mapping[Any, int | None]) -> None:
+        """Say what retention has deleted before it was consumed: nobody can bring it back, but somebody has to know.
+
+        The consumer goes on at the first record that there is.
+        """
+        earliest = await self.earliest_offsets(*sources) if sources else {}
+        for tp in sources:
+            at, first = committed.get(tp), earliest.get(tp)
+            if at is not None and first is not None and first > at:
+                known = self.app.engine.source_topics[tp.topic].name
+                self.app.engine.metrics.lost.labels(known).inc(first - at)
+                log.error("input was deleted by retention before it was consumed", topic=known, shard=tp.partition,
+                          committed=at, first=first, records=first - at)  # fmt: skip
 
     def _wanted(self, tp: Any) -> bool:
         active = self._active_partitions

@@ -24,6 +24,8 @@ class Metrics:
                               registry=self.registry)  # fmt: skip
         self.lag = Gauge("streams_lag_records", "Committed records that are not consumed yet.", ["topic", "shard"],
                          registry=self.registry)  # fmt: skip
+        self.lost = Counter("streams_lost_records_total", "Offsets deleted by retention before they were consumed.",
+                            ["topic"], registry=self.registry)  # fmt: skip
         self.restore = Gauge("streams_restore_remaining_records", "Changelog records to read before work begins.",
                              registry=self.registry)  # fmt: skip
         self.restored = Counter("streams_restored_records_total", "Changelog records applied.", ["table"],

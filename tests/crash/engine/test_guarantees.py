@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from connectors.kafka.ports import free_ports
 from schemas import topics
@@ -129,6 +131,22 @@ async def test_a_fetch_that_has_died_is_no_silence(kafka, tmp_path, monkeypatch)
         assert {wait.whom.partition(":")[0] for wait in worker.health.waits()} == {
             "an answer of their broker to a fetch"
         }
+
+
+async def test_what_retention_has_deleted_is_told_and_holds_up_nothing(kafka, tmp_path):
+    """The worker was away for too long: it counts what is missing, and goes on with what there is."""
+    async with running(kafka, tmp_path) as worker:
+        await put(kafka, b"1", b"2")
+        await until("counted", lambda: rows(worker, COUNTS).get("n") == 2)
+    await put(kafka, b"3", b"4", b"5")
+    place = TopicPartition(kafka.topic("pixel.events"), SHARD)
+    admin = AIOKafkaAdminClient(**kafka.options())
+    await admin.start()
+    await admin.delete_records({place: RecordsToDelete(before_offset=4)})
+    await admin.close()
+    async with running(kafka, tmp_path) as worker:
+        await until("the fifth counted", lambda: rows(worker, COUNTS).get("n") == 3)
+        assert worker.metrics.lost.labels("pixel.events")._value.get() == 2
 
 
 async def test_calls_keep_to_their_rate(kafka, tmp_path):
