@@ -24,9 +24,9 @@ from hellotext_vtex.tables import terminal
 
 Identifiers = dict[str, list[str]]
 _SAID: Final = {
-    "erased": "is erased",
+    "erased": "erased by the worker",
     "destinations": "goes when the destinations have erased",
-    "kept": "stays until then: {} (no value can be read from it)",
+    "kept": "stays until about {}: {}, no value",
 }
 
 
@@ -175,24 +175,29 @@ def _people(traces: Traces) -> str:
 
 
 def _show(remains: Remains) -> None:
+    standing = [one for one in remains.places if one.standing]
     if not remains.places:
         print("Nothing of this person stands anywhere.")
-        return
-    table = Table("place", "standing", "copies until compaction", "what becomes of it")
-    for one in remains.places:
-        name = f"table {one.place}" if one.table else one.place
-        table.add_row(name, f"{one.standing:,}", f"{one.copies:,}", _said(one))
-    terminal().print(table)
+    if standing:
+        table = Table("place", "standing", "what becomes of it")
+        for one in standing:
+            table.add_row(f"table {one.place}" if one.table else one.place, f"{one.standing:,}", _said(one))
+        terminal().print(table)
+    copies = [one for one in remains.places if one.copies]
+    if copies:
+        print(
+            f"{sum(one.copies for one in copies):,} replaced copies in {len(copies)} places leave with compaction, "
+            f"about {_moment(max(one.until or 0 for one in copies))}."
+        )
 
 
 def _said(one: Remain) -> str:
-    said = _SAID[one.fate].format(KEPT.get(one.place, ""))
-    if one.fate != "kept" and not one.standing:
-        said = "erased; copies go with compaction"
-    if one.until is None:
-        return said
-    moment = datetime.fromtimestamp(one.until / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"{said}, about {moment}"
+    until = "" if one.until is None else _moment(one.until)
+    return _SAID[one.fate].format(until, KEPT.get(one.place, ""))
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _verdict(remains: Remains, waiting: int) -> str:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from connectors.privacy.remains import Remain, Remains
 from hellotext_vtex.cli import app
-from hellotext_vtex.commands.forget import _said, _verdict
+from hellotext_vtex.commands.forget import _said, _show, _verdict
 from hellotext_vtex.demo import Difference
 from hellotext_vtex.replaying import Comparison, _is_kept, standing
 from hellotext_vtex.settings import Settings
@@ -63,8 +63,17 @@ def test_the_verdict_says_what_is_so():
     refused = _verdict(Remains(refusals=[("hellotext/c1/3", "Hellotext answered 422")]), 0)
     assert "hellotext/c1/3" in refused
     assert "by hand" in refused
-    assert _said(kept.places[0]).startswith("stays until then: hashes and the session's id")
-    assert _said(copies.places[0]) == "erased; copies go with compaction, about 2027-01-15 08:00 UTC"
+    assert _said(kept.places[0]) == "stays until about 2027-01-15 08:00 UTC: hashes and the session's id, no value"
+
+
+def test_what_stands_is_shown_and_copies_are_summed_up(capsys):
+    """One line for what compaction removes, whatever the number of places."""
+    _show(Remains([a_remain(copies=2, until=1_800_000_000_000), a_remain(standing=1, place="orders", table=True)]))
+
+    told = capsys.readouterr().out
+    assert "table orders" in told
+    assert "vtex.customers" not in told
+    assert "2 replaced copies in 1 places leave with compaction, about 2027-01-15 08:00 UTC" in told
 
 
 def test_only_what_differs_every_time_is_told():
