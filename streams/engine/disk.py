@@ -101,11 +101,12 @@ class DiskPart:
         self._order = b"x" + name + b"\0"
         self._mark = b"p" + name
         self.position: int | None = None
+        self._current_at = 0
         left = database.get(self._mark)
         if left is not None:
             position, at = _POSITION.unpack(left)
             if time() * 1000 - at < STALE_MS:
-                self.position = position
+                self.position, self._current_at = position, at
             else:
                 log.info("table on disk is too old to be brought up to date: rebuilt", table=table.name)
                 self.clear()
@@ -120,7 +121,7 @@ class DiskPart:
         batch = WriteBatch(raw_mode=True)
         for key, value in writes.items():
             self._put(batch, key.encode(), value, at)
-        self._write(batch, position)
+        self._write(batch, position, int(time() * 1000))
 
     def restore(self, records: Iterable[ChangelogRecord], position: int) -> None:
         # One batch per key's last record: inside a batch, an index entry of an earlier record could not be seen.
@@ -128,7 +129,12 @@ class DiskPart:
         batch = WriteBatch(raw_mode=True)
         for key, record in last.items():
             self._put(batch, key, record.value, record.timestamp)
-        self._write(batch, position)
+        # A restore may be broken off: what lies behind it was written since the last record, not from now on.
+        self._write(batch, position, max((record.timestamp for record in last.values()), default=self._current_at))
+
+    def caught_up(self) -> None:
+        if self.position is not None:
+            self._write(WriteBatch(raw_mode=True), self.position, int(time() * 1000))
 
     def _put(self, batch: WriteBatch, key: bytes, value: bytes | None, at: int) -> None:
         row = self._rows + key
@@ -145,8 +151,10 @@ class DiskPart:
         else:
             batch.put(row, value)
 
-    def _write(self, batch: WriteBatch, position: int) -> None:
-        batch.put(self._mark, _POSITION.pack(position, int(time() * 1000)))
+    def _write(self, batch: WriteBatch, position: int, at: int) -> None:
+        """Write a batch and the position behind it; all of the changelog until a moment is in front of that."""
+        self._current_at = max(self._current_at, at)
+        batch.put(self._mark, _POSITION.pack(position, self._current_at))
         self._database.write(batch)
         self.position = position
 
@@ -186,7 +194,7 @@ class DiskPart:
         for prefix in (self._rows, self._order):
             self._database.delete_range(prefix, prefix[:-1] + b"\1")
         self._database.delete(self._mark)
-        self.position = None
+        self.position, self._current_at = None, 0
 
     def close(self) -> None:
         self._database.flush()

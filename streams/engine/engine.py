@@ -143,7 +143,10 @@ class Engine:
             if topic in self._topics and number in by_number:
                 by_number[number][self._topics[topic].name] = position
         for number, committed in by_number.items():
-            state = ShardState(number, self.line, self.parts.of_shard(number), self._fuses)
+            parts = self.parts.of_shard(number)
+            for part in parts.values():
+                part.caught_up()
+            state = ShardState(number, self.line, parts, self._fuses)
             transaction = Transaction(
                 number, self._producers[number], self.names,
                 timeout_s=self.settings.transaction_timeout_ms / 1000 + 5, milestones=self.milestones,

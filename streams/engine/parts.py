@@ -42,6 +42,9 @@ class Part(Protocol):
     def restore(self, records: Iterable[ChangelogRecord], position: int) -> None:
         """Apply changelog records, together with the position behind them."""
 
+    def caught_up(self) -> None:
+        """Take note that the changelog has been read to its end."""
+
     def expired(self, horizon: int, limit: int) -> list[str]:
         """Return at most `limit` keys that were last written at or before the horizon, the oldest ones first."""
 
@@ -89,6 +92,9 @@ class MemoryPart:
             else:
                 rows[record.key.decode()] = value
         self.position = position
+
+    def caught_up(self) -> None:
+        """Do nothing: what is in memory is read anew after a restart."""
 
     def expired(self, horizon: int, limit: int) -> list[str]:  # noqa: ARG002  as above
         return []
@@ -163,6 +169,9 @@ class ExpiringMemoryPart:
         for bucket, keys in noted.items():
             self._buckets.setdefault(bucket, []).append(tuple(keys))
         self.position = position
+
+    def caught_up(self) -> None:
+        """Do nothing, as above."""
 
     def expired(self, horizon: int, limit: int) -> list[str]:
         # What was offered stays offered until a commit has removed it: an aborted transaction loses nothing.

@@ -159,6 +159,20 @@ class TestDisk:
             assert (rows(part, 0), part.position) == ({}, None)
         again.close()
 
+    @pytest.mark.parametrize(("ended", "found"), [(False, None), (True, 2)], ids=["broken off", "ended"])
+    def test_a_restore_that_was_broken_off_is_as_old_as_what_it_has_read(self, tmp_path, ended, found):
+        """Tombstones behind it may be a day old, and gone when it goes on; behind the end there are none."""
+        old = int(time.time() * 1000) - STALE_MS - 60_000
+        disks = Disks(tmp_path)
+        part = disks.part(PLAIN, 0)
+        part.restore([Record(b"a", b"1", 0, old - 1), Record(b"b", b"1", 1, old)], 2)
+        if ended:
+            part.caught_up()
+        disks.close()
+        again = Disks(tmp_path)
+        assert again.part(PLAIN, 0).position == found
+        again.close()
+
     def test_tables_of_one_shard_do_not_see_each_other(self, tmp_path):
         """Even when one name begins with the other."""
         disks = Disks(tmp_path)
