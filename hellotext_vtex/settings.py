@@ -141,7 +141,7 @@ class Settings(BaseSettings):
 
     def poller(self, instance: str) -> PollerSettings:
         """Return the settings of a poller of that name."""
-        return PollerSettings(interval=self.poller_interval, instance=instance)
+        return PollerSettings(interval=self.poller_interval, instance=instance, collector_url=self.collector_url)
 
     def worker(self, instance: str) -> EngineSettings:
         """Return the settings of a worker of that name."""

@@ -6,7 +6,9 @@ VtexError
 │   ├── KeyRefused          401: key and token are wrong, or a rotation has ended
 │   ├── ResourceMissing     403: the key's role lacks a License Manager resource, named
 │   ├── AccountUnknown      404 of a resource that every account has: the address is not this account's
-│   ├── EntityAbsent        404 of an entity that an account may do without: a note, asked for again an hour later
+│   ├── Dispensable         what a store can be read without: a note, asked for again an hour later
+│   │   ├── EntityAbsent    404 of an entity
+│   │   └── HookUnreachable the order hook is not taken
 │   ├── Crowded             more documents of one moment than a search shows, and no scroll to be had
 │   ├── FeedTaken           409: the key's feed was set up by somebody else, in a way that excludes ours
 │   └── DataProtected       the account keeps personal data on VTEX's PII architecture
@@ -54,8 +56,16 @@ class AccountUnknown(Refused):
     """The address knows no such account or interface."""
 
 
-class EntityAbsent(Refused):
-    """The account has no such data entity, and can be read without it."""
+class Dispensable(Refused):
+    """The store is read without it."""
+
+
+class EntityAbsent(Dispensable):
+    """The account has no such data entity."""
+
+
+class HookUnreachable(Dispensable):
+    """VTEX does not take the order hook: its ping to the collector was not answered."""
 
 
 class Crowded(Refused):

@@ -122,6 +122,18 @@ class Orders:
         }  # fmt: skip
         await self.client.call(Call("POST", "/api/orders/feed/config", "orders feed", Urgency.FOLLOW, body=body))
 
+    async def hook_config(self) -> dict[str, Any] | None:
+        """Return the hook's configuration; None when this key has none."""
+        answer = await self.client.call(
+            Call("GET", "/api/orders/hook/config", "orders feed", Urgency.REPAIR, missing=True)
+        )
+        return answer.document if answer.found and isinstance(answer.document, dict) else None
+
+    async def configure_hook(self, url: str, headers: dict[str, str]) -> None:
+        """Create the hook, or put it right; VTEX pings its address first (NOTES 4.5)."""
+        body = {"filter": {"type": "FromWorkflow", "status": list(STATUSES)}, "hook": {"url": url, "headers": headers}}
+        await self.client.call(Call("POST", "/api/orders/hook/config", "orders feed", Urgency.REPAIR, body=body))
+
 
 def _mark(row: dict[str, Any]) -> str:
     return " ".join(str(row.get(name)) for name in ("status", "authorizedDate", "invoicedDate", "totalValue"))

@@ -116,6 +116,7 @@ class PollerSettings:
         rest: wait after a failure that only a person can put right; also the limit of waits after other failures.
         save: a cursor that moved without events is written this often.
         drain: how long a stopping poller goes on to end the scrolls that it has open.
+        collector_url: where VTEX reaches the collector, for the order hook; None: no hook is set up.
     """
 
     interval: float = 5.0
@@ -126,6 +127,7 @@ class PollerSettings:
     rest: float = 60.0
     save: float = 300.0
     drain: float = 5.0
+    collector_url: str | None = None
     calls: CallSettings = field(default_factory=CallSettings)
     customers: CustomerSettings = field(default_factory=CustomerSettings)
     orders: OrderSettings = field(default_factory=OrderSettings)

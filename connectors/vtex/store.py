@@ -29,6 +29,7 @@ from connectors.vtex.feedless import ListFollower
 from connectors.vtex.follow import AddressFollower, Follower, OptInFollower
 from connectors.vtex.gate import Gate
 from connectors.vtex.hints import HintReader, Inbox
+from connectors.vtex.hook import OrderHook
 from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
 from connectors.vtex.masterdata import Row
 from connectors.vtex.order_lists import OrderLists
@@ -145,6 +146,7 @@ class Readers:
         self._scan = Scan(source, people, around.connection, around.partitions)
         self._customers = Backfill(source, "CL", people.fields, _scrolled(source, people), "customers.backfill")
         self._addresses = Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill")
+        self._hook = _hook(source, around)
         entity = source.store.vtex.opt_in_entity
         self._follow_opt_ins = None if entity is None else OptInFollower(source, people, entity)
         self._opt_ins = None if entity is None else Backfill(
@@ -160,7 +162,11 @@ class Readers:
             "orders": self._orders, "orders.backfill": self._orders_backfill, "orders.refunds": self._refunds,
             "hints": self._hint, "customers.scan": self._scanned,
         }  # fmt: skip
-        return looks if self._follow_opt_ins is None else {**looks, "optins": self._opt_ins_once}
+        if self._follow_opt_ins is not None:
+            looks["optins"] = self._opt_ins_once
+        if self._hook is not None:
+            looks["orders.hook"] = self._hook.look
+        return looks
 
     async def _backfill(self) -> float | None:
         await self._customers.run()
@@ -237,6 +243,11 @@ class Readers:
             return min(wait, CHECK_S)
         await self._scan.run()
         return self._settings.customers.scan_every
+
+
+def _hook(source: Source, around: Surroundings) -> OrderHook | None:
+    url = around.settings.collector_url
+    return None if url is None else OrderHook(source, url, around.secrets.unseal(source.store.hook_secret))
 
 
 def _scrolled(source: Source, people: People) -> Handler:

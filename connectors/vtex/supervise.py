@@ -9,7 +9,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.errors import KafkaSetupError
-from connectors.vtex.errors import EntityAbsent, Refused, VtexError, place_of
+from connectors.vtex.errors import Dispensable, Refused, VtexError, place_of
 from connectors.vtex.journal import Fenced, JournalBroken
 from connectors.vtex.source import Source
 from connectors.vtex.status import STATUS
@@ -17,7 +17,7 @@ from connectors.vtex.status import STATUS
 log = structlog.get_logger(__name__)
 
 ABSENT_S: Final = 3600.0
-"""What an account does not have is looked for again after this."""
+"""What an account does not have, or does not take, is tried again after this."""
 Look = Callable[[], Awaitable[float | None]]
 """Reads once; returns the seconds until the next time, None when there is none."""
 
@@ -41,7 +41,7 @@ async def supervise(source: Source, name: str, look: Look) -> None:
             if not isinstance(error, VtexError | KafkaError | KafkaSetupError):
                 kind = type(error).__name__
                 log.error("a reader failed", store=source.name, reader=name, error=kind, place=place_of(error))  # noqa: TRY400
-            if source.status.wrong(name, _message(error), note=isinstance(error, EntityAbsent)):
+            if source.status.wrong(name, _message(error), note=isinstance(error, Dispensable)):
                 log.warning("a reader waits", store=source.name, reader=name, reason=_message(error))
             await _tell(source)
         else:
@@ -63,7 +63,7 @@ def _heed_cancellation() -> None:
 
 def _after(source: Source, error: Exception, failures: int) -> float:
     rest = source.settings.rest
-    if isinstance(error, EntityAbsent):
+    if isinstance(error, Dispensable):
         return ABSENT_S
     if isinstance(error, Refused):
         return rest

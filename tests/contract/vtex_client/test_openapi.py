@@ -15,6 +15,7 @@ from connectors.vtex.client import Call
 from connectors.vtex.customer import OWNER_FIELDS, read_address
 from connectors.vtex.feed import OrderFeed
 from connectors.vtex.follow import AddressFollower, Follower
+from connectors.vtex.hook import OrderHook
 from connectors.vtex.instants import Window
 from connectors.vtex.masterdata import MasterData
 from connectors.vtex.oms import Orders
@@ -93,8 +94,8 @@ async def _everything(shop):
     people = People(source)
     purchases = Purchases(source, people)
     lists = OrderLists(source, purchases)
-    await Backfill(source, "CL", people.fields, _scrolled(people), "customers.backfill").run()
-    await Backfill(source, "AD", OWNER_FIELDS, _owners(people), "addresses.backfill").run()
+    await Backfill(source, "CL", people.fields, _scrolled(source, people), "customers.backfill").run()
+    await Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill").run()
     customer = shop.put_customer({"email": "bia@shop.example"})
     shop.put_address({"userId": customer, "addressName": "home", "city": "Natal"})
     await Follower(source, people).look()
@@ -106,28 +107,34 @@ async def _everything(shop):
     await lists.backfill()
     await lists.repair(Window(source.client.now() - 1000, source.client.now()))
     await lists.refunds()
+    await OrderHook(source, "https://collect.shop.example", "secret").look()
     return requests
+
+
+async def _answered(*_):
+    return 200
 
 
 async def test_every_request_is_one_of_vtex():
     """Paths, methods, required headers and parameters, bodies; and nothing that VTEX does not know."""
-    shop = Shop("acme", mask=Mask.HARD)
+    shop = Shop("acme", mask=Mask.HARD, sender=_answered)
     shop.put_customer({"email": "ana@shop.example"})
     templates = {_check(request) for request in await _everything(shop)}
     assert templates == {
         "/api/dataentities/{acronym}/search", "/api/dataentities/{acronym}/scroll",
         "/api/dataentities/{acronym}/documents/{id}", "/api/oms/pvt/orders", "/api/oms/pvt/orders/{orderId}",
-        "/api/orders/feed", "/api/orders/feed/config",
+        "/api/orders/feed", "/api/orders/feed/config", "/api/orders/hook/config",
     }  # fmt: skip
 
 
 async def test_nothing_is_ever_written_to_customers():
     """A mark in CL would move updatedIn and loop the poller (NOTES 2.9)."""
-    shop = Shop("acme")
+    shop = Shop("acme", sender=_answered)
     shop.put_customer({"email": "ana@shop.example"})
     written = [request for request in await _everything(shop) if request.method != "GET"]
     assert {urlsplit(str(request.url)).path for request in written} <= {
         "/vtex/acme/api/orders/feed", "/vtex/acme/api/orders/feed/config",
+        "/vtex/acme/api/orders/hook/config",
     }  # fmt: skip
 
 
