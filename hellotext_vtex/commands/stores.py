@@ -111,6 +111,9 @@ def choose(
     opt_in_entity: Annotated[
         str | None, typer.Option(help="Data entity of that field, joined by e-mail; CL is where it stands by default.")
     ] = None,
+    opt_in_email: Annotated[
+        str | None, typer.Option(help="Field of that entity that holds the e-mail; email by default.")
+    ] = None,
     null_erases: Annotated[
         list[str] | None, typer.Option(help="Field whose null in VTEX means that the value is gone (replaces all).")
     ] = None,
@@ -133,6 +136,7 @@ def choose(
         "custom_fields": read_fields(vtex_field) if vtex_field is not None else None,
         "opt_in_field": read_fields([opt_in_field])[0] if opt_in_field is not None else None,
         "opt_in_entity": read_entity(opt_in_entity) if opt_in_entity is not None else None,
+        "opt_in_email": read_fields([opt_in_email])[0] if opt_in_email is not None else None,
         "nulls_erase": tuple(null_erases) if null_erases is not None else None, "calls_per_minute": calls_per_minute,
     }  # fmt: skip
     given = {name: value for name, value in changes.items() if value is not None}

@@ -168,6 +168,20 @@ class TestBackfill:
             await backfill.run()
         assert shop.scrolls.open == {}
 
+    async def test_scrolls_are_drained_when_their_reader_is_cancelled(self):
+        """A store is paused, or goes to another poller, in the middle of one."""
+        shop = Shop("acme", hostility=Hostility(slow=1.0, slow_for=0.002))
+        fill(shop, 200)
+        _, _, backfill, _ = readers(shop, MemoryJournal(), customers(scroll_size=10))
+        reading = asyncio.create_task(backfill.run())
+        async with asyncio.timeout(5):
+            while not shop.scrolls.open:  # noqa: ASYNC110  nobody announces it
+                await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+        assert shop.scrolls.open == {}
+
     async def test_addresses_follow_their_owners(self):
         """The owner is told with the address that changed last, a page of owners with a handful of calls."""
         at = [system_clock() - 3600 * SECOND]
