@@ -109,6 +109,14 @@ class EffectRunner:
             await asyncio.gather(*calls, return_exceptions=True)
         self._count()
 
+    def fenced(self, shard: int) -> None:
+        """Begin no more calls for a shard that somebody else owns, who makes them too, and later ones after them."""
+        mine = self._shards.get(shard)
+        if mine is not None:
+            for pump in mine.pumps:
+                pump.cancel()
+            mine.lanes.rows.clear()  # what has been taken to run and still waits is not made either
+
     def changed(self, shard: int, rows: Mapping[str, Row | None]) -> None:
         """Hear what a commit has changed in a shard's outbox."""
         mine = self._shards.get(shard)

@@ -65,7 +65,7 @@ class Engine:
         self._fatal = fatal
         self._around = Surroundings(
             settings=settings, milestones=milestones, metrics=metrics, halted=self.halted,
-            freed=self._free, outbox_changed=effects.changed, fatal=fatal,
+            freed=self._free, outbox_changed=effects.changed, fatal=fatal, fenced=effects.fenced,
         )  # fmt: skip
         self._producers: dict[int, ShardProducer] = {}
 

@@ -42,6 +42,7 @@ class Surroundings:
         freed: called with topics whose next batch may be fetched.
         outbox_changed: called after each commit that touched the outbox.
         fatal: called when the worker has to exit.
+        fenced: called with a shard that turns out to be another worker's.
     """
 
     settings: EngineSettings
@@ -51,6 +52,7 @@ class Surroundings:
     freed: Callable[[], None]
     outbox_changed: Callable[[int, Mapping[str, Row | None]], None]
     fatal: Callable[[Fatal], None]
+    fenced: Callable[[int], None]
 
 
 class ShardAtWork:
@@ -231,6 +233,7 @@ class ShardAtWork:
             self._around.milestones.reached("applied", self.number)
         except Fenced as error:
             self.fenced_since = monotonic()
+            self._around.fenced(self.number)
             self._around.metrics.aborts.labels("fenced").inc()
             log.warning("shard fenced: another worker owns it; waiting for the rebalance", shard=self.number,
                         error=str(error))  # fmt: skip

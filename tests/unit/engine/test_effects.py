@@ -102,3 +102,18 @@ async def test_nothing_is_claimed_before_it_can_be_made(bench):
     assert bench.claimed == ["acme/first"]
     await until(lambda: len(bench.told) == 2)
     assert bench.claimed == ["acme/first", "acme/second"]
+
+
+async def test_a_fenced_shard_begins_no_more_calls(bench):
+    """Its next owner makes them, and later ones after them: an older state must not come last."""
+    first, waiting = replace(CALL, id="first", key="a"), replace(CALL, id="waiting", key="b", repeatable=True)
+    bench.answers["first"] = "uncertain"
+    bench.put(first)
+    await until(lambda: len(bench.told) == 1)
+    bench.runner.changed(0, {row_key("acme", "waiting"): staged_row(waiting, 1)})
+    mine = bench.runner._shards[0]
+    await until(lambda: mine.calls)
+    bench.runner.fenced(0)
+    await until(lambda: not mine.calls)
+    assert bench.made == ["first"]
+    assert all(pump.done() for pump in mine.pumps)

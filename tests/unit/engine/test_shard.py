@@ -65,9 +65,10 @@ class Bench:
         line = Line([self.agent])
         self.parts = {name: memory_part(table) for name, table in line.tables.items()}
         self.transaction = ScriptedTransaction(*script)
+        self.fenced = []
         around = Surroundings(
             settings=EngineSettings(tick_ms=60_000), milestones=Unwatched(), metrics=Metrics(), halted={},
-            freed=lambda: None, outbox_changed=lambda *_: None, fatal=self.fatal.append,
+            freed=lambda: None, outbox_changed=lambda *_: None, fatal=self.fatal.append, fenced=self.fenced.append,
         )  # fmt: skip
         self.shard = ShardAtWork(ShardState(0, line, self.parts, Fuses()), self.transaction, around)
         self.shard.start({topics.PIXEL_EVENTS.name: 10, topics.EFFECTS_OUTCOMES.name: 0})
@@ -131,6 +132,7 @@ async def test_a_fenced_shard_stands_still_and_keeps_nothing(bench_of):
     bench.put(10, b"1")
     await until(bench.shard._task.done)
     assert bench.shard.fenced_since is not None
+    assert bench.fenced == [0]
     bench.put(10, b"1")
     assert (bench.counted, bench.transaction.committed, bench.fatal) == (0, [], [])
 
