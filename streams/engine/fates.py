@@ -22,6 +22,9 @@ UNCOUNTED_PER_SUMMARY = 1000
 """A summary stays far below the smallest record limit: an entry has some 150 bytes."""
 VALUE_LIMIT = 256_000
 """Bytes of the original that a dead letter keeps (schemas.fates.DeadLetter)."""
+KEY_LIMIT = 16_384
+"""Bytes of its key: far more than any of ours has, and a stranger's must not make a letter that no broker takes."""
+STRANGE_KEY = "its key is longer than any of ours, and was cut: look at the original at its offset, and at who wrote it"
 _STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
 
 
@@ -158,8 +161,9 @@ def dead_letter(
         "topic": batch.topic.name,
         "partition": batch.shard,
         "offset": record.offset,
-        "key": b64encode(record.key).decode(),
+        "key": b64encode(record.key[:KEY_LIMIT]).decode(),
         "value": None if record.value is None else b64encode(record.value[:limit]).decode(),
         "size": None if record.value is None else len(record.value),
+        **({"obstacle": STRANGE_KEY} if len(record.key) > KEY_LIMIT else {}),
         "at": to_text(now),
     })  # fmt: skip

@@ -11,7 +11,7 @@ from schemas.topics import DEAD_LETTERS, EVENT_FATES, Topic
 from streams.engine.agent import Batch, Header, Record
 from streams.engine.effect import Effect
 from streams.engine.errors import RecordTooLarge
-from streams.engine.fates import VALUE_LIMIT, Spans, dead_letter, summaries
+from streams.engine.fates import KEY_LIMIT, VALUE_LIMIT, Spans, dead_letter, summaries
 from streams.engine.outbox import OUTBOX, row_key, staged_row
 from streams.engine.parts import Part
 from streams.engine.staged import StagedTable
@@ -109,7 +109,7 @@ class Turn:
     def bury(self, step: str, batch: Batch, record: Record, reason: str, detail: str | None = None) -> None:
         """Write a dead letter."""
         # Base64 takes four bytes for three, and the letter has to fit where the original did not.
-        limit = min(VALUE_LIMIT, max(0, (self.record_limit - 32_768) * 3 // 4 - len(record.key)))
+        limit = min(VALUE_LIMIT, max(0, (self.record_limit - 32_768) * 3 // 4 - min(len(record.key), KEY_LIMIT)))
         key, value = dead_letter(step, batch, record, reason=reason, now=self.now, detail=detail, limit=limit)
         self._record(DEAD_LETTERS, key, value)
 

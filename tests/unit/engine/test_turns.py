@@ -143,6 +143,13 @@ class TestCulprits:
         stores = {orjson.loads(value)["store"] for _, value in shard.outputs(topics.EVENT_FATES)}
         assert stores == {"unknown"}
 
+    async def test_a_strangers_giant_key_makes_a_letter_that_a_broker_takes(self, shard):
+        """Else it would be refused again and again, and the worker with it."""
+        await feed(shard, b"raise", key=b"acme/" + b"k" * 900_000)
+        ((_, value),) = shard.outputs(topics.DEAD_LETTERS)
+        assert len(value) < 100_000
+        assert "cut" in DeadLetter.model_validate_json(value).obstacle
+
 
 class TestNotYet:
     """An agent may ask for what is outside."""
