@@ -9,6 +9,7 @@ from rich.table import Table
 from connectors.console.rows import remove_row, write_row
 from connectors.kafka.stores import StoreDirectory
 from connectors.vtex.problems import Problem, problems_by_store
+from hellotext_vtex.commands.progress import show_progress
 from hellotext_vtex.foreground import execute, fail, print_json
 from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Connected stores.", no_args_is_help=True)
     for command, name in ((list_stores, "list"), (show, "show"), (pause, "pause"), (resume, "resume"),
-                          (choose, "set"), (remove, "remove")):  # fmt: skip
+                          (show_progress, "progress"), (choose, "set"), (remove, "remove")):  # fmt: skip
         group.command(name)(command)
     app.add_typer(group, name="stores", rich_help_panel="Stores")
 

@@ -95,6 +95,37 @@ def test_a_renewal_that_nobody_could_check_keeps_the_connection(run):
     assert run("stores", "show", "acme", "--json").json == before
 
 
+async def test_the_terminal_shows_how_far_a_store_is_read(run, empty_kafka):
+    """Done, in total, a second, time left; --follow ends when everything was read; other cursors are none of it."""
+    run("connect", "--vtex-account", "acme", *KEYS, "--country", "BR", "--yes", "--no-check", "--json")
+    assert "store" in run("stores", "progress", "acme").out
+    rows = {
+        "customers.backfill": {
+            "done": 250_000,
+            "total": 1_000_000,
+            "rate": 12_500.4,
+            "left_s": 60.0,
+            "finished": False,
+        },
+        "orders.backfill": {"done": 40, "total": 40, "rate": 9.0, "left_s": 0, "finished": True},
+        "customers": {"settled": 1},
+    }
+    for resource, position in rows.items():
+        row = Cursor(store="acme", resource=resource, position=position, updated_at="2026-11-26T10:00:00Z")
+        await write_row(empty_kafka, VTEX_CURSORS, "acme", (resource,), row)
+
+    shown, told = run("stores", "progress", "acme"), run("stores", "progress", "--json").json
+
+    for text in ("customers.backfill", "250,000", "1,000,000", "12,500", "0:01:00", "orders.backfill", "done"):
+        assert text in shown.out, shown.out
+    assert [(row["reading"], row["left_s"]) for row in told] == [("customers.backfill", 60.0), ("orders.backfill", 0.0)]
+    done = {**rows["customers.backfill"], "done": 1_000_000, "finished": True}
+    row = Cursor(store="acme", resource="customers.backfill", position=done, updated_at="2026-11-26T10:01:00Z")
+    await write_row(empty_kafka, VTEX_CURSORS, "acme", ("customers.backfill",), row)
+    assert run("stores", "progress", "acme", "--follow").code == 0
+    assert "no store 'beta'" in run("stores", "progress", "beta").err
+
+
 async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
     """By the list, by the store's own page, and by doctor with exit code 1; a paused store is not read at all."""
     run("connect", "--vtex-account", "acme", *KEYS, "--country", "BR", "--yes", "--no-check", "--json")

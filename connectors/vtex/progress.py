@@ -1,0 +1,80 @@
+"""How far the first readings and scans of stores are, as their pollers tell it in `vtex.cursors`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.reader import latest_by_key
+from schemas.topics import VTEX_CURSORS
+from schemas.vtex import Cursor
+
+SUFFIXES: Final = (".backfill", ".scan")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One reading of everything.
+
+    Attributes:
+        reading: such as `customers.backfill`.
+        done: documents read.
+        total: how many there are, as VTEX estimates it; None where it did not say.
+        rate: documents a second.
+        left_s: seconds to the end at this rate; None where nobody knows.
+        finished: it has ended.
+        at: when this was told.
+    """
+
+    store: str
+    reading: str
+    done: int
+    total: int | None
+    rate: float | None
+    left_s: float | None
+    finished: bool
+    at: datetime
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is done, 0 to 1."""
+        if self.finished:
+            return 1.0
+        return min(self.done / self.total, 1.0) if self.total else None
+
+
+def progress_of(cursor: Cursor) -> Progress | None:
+    """Return what a cursor tells of a reading of everything; None where it is none."""
+    position = cursor.position
+    if not cursor.resource.endswith(SUFFIXES) or not isinstance(position.get("done"), int):
+        return None
+    return Progress(
+        cursor.store, cursor.resource, position["done"], _number(position, "total", int),
+        _number(position, "rate", float), _number(position, "left_s", float), bool(position.get("finished")),
+        cursor.updated_at,
+    )  # fmt: skip
+
+
+async def progress(connection: KafkaConnection, store: str | None = None) -> list[Progress]:
+    """Return the readings of a store, or of all, as of now; those under way first.
+
+    Raises:
+        BrokerUnreachable, KafkaError: they cannot be read.
+    """
+    found = []
+    for record in (await latest_by_key(connection, VTEX_CURSORS.name)).values():
+        try:
+            told = progress_of(Cursor.model_validate_json(record.value or b""))
+        except ValidationError:
+            continue  # the poller writes it anew with the next step
+        if told is not None and store in {None, told.store}:
+            found.append(told)
+    return sorted(found, key=lambda each: (each.store, each.finished, each.reading))
+
+
+def _number(position: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = position.get(name)
+    return kind(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
