@@ -87,7 +87,7 @@ class House:
 
     @property
     def deadly(self):
-        """The file that has the worker die in its next transaction."""
+        """The file that has the worker die in the middle of the next erasure."""
         return self.folder / "state" / "deadly"
 
     def start_worker(self):
