@@ -1,6 +1,6 @@
 """What became of everything: `event.fates`, `dead.letters`, `effects.outcomes`."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,10 @@ class FateSummary(Model):
     counts: dict[Fate, int]
     uncounted: tuple[Uncounted, ...] = ()
     at: Instant
+
+
+REDRIVEN: Final = "redriven-from"
+"""Header of a record that was put back where it stood; names the letter."""
 
 
 class DeadLetter(Model):

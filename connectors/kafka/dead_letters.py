@@ -28,7 +28,7 @@ from connectors.kafka.watermarks import high_watermarks
 from schemas import topics
 from schemas.clock import to_text
 from schemas.events import CONTENT_TYPE, CloudEvent
-from schemas.fates import DeadLetter
+from schemas.fates import REDRIVEN, DeadLetter
 from schemas.partition import store_of
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,6 @@ TRANSACTION: Final = 100
 """Letters in one transaction: at most some 25 MB, well within the broker's time."""
 TIMEOUT_MS: Final = 20_000
 """After which the broker aborts what a redrive that died left open: readers wait that long, as for a worker."""
-HEADER: Final = "redriven-from"
 
 Outcome = Literal["redriven", "possible", "impossible", "gone"]
 
@@ -277,7 +276,7 @@ def _records_for(connection: KafkaConnection, place: int, row: DeadLetter) -> It
     yield {
         "topic": connection.topic(topic.name), "partition": row.partition, "key": b64decode(row.key or ""),
         "value": None if row.value is None else b64decode(row.value),
-        "headers": [*_content_type(topic), (HEADER, row.letter.encode())],
+        "headers": [*_content_type(topic), (REDRIVEN, row.letter.encode())],
     }  # fmt: skip
     yield {
         "topic": connection.topic(topics.DEAD_LETTERS.name), "partition": place, "value": None,

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from schemas.fates import REDRIVEN
 from schemas.topics import EFFECTS_OUTCOMES
 from streams.engine.agent import Agent, Batch, Record, Shard
 from streams.engine.effect import Effect, EffectOutcome
@@ -74,16 +75,20 @@ class Outcomes(Agent):
             key = row_key(outcome.store, outcome.effect)
             row: Row | None = outbox.get(key)
             # An outcome of an earlier attempt may come late, from a worker that was frozen: it is not news.
-            if row is None or outcome.attempt < row["attempt"]:
+            if (row is None and not _redriven(record)) or (row is not None and outcome.attempt < row["attempt"]):
                 batch.duplicate(record, f"{outcome.effect}#{outcome.attempt}")
-            elif outcome.status == "retry" and row["attempt"] < row["effect"]["attempts"]:
+            elif row is not None and outcome.status == "retry" and row["attempt"] < row["effect"]["attempts"]:
                 outbox[key] = retried_row(row, outcome, shard.now)
             else:
-                del outbox[key]
-                agent = self._agents.get(outcome.agent)
-                if agent is None:
-                    raise Poison(f"no agent {outcome.agent!r} in this worker hears the outcome")
-                agent.outcome(outcome, shard)
+                if row is not None:
+                    del outbox[key]
+                self._tell(outcome, shard)
+
+    def _tell(self, outcome: EffectOutcome, shard: Shard) -> None:
+        agent = self._agents.get(outcome.agent)
+        if agent is None:
+            raise Poison(f"no agent {outcome.agent!r} in this worker hears the outcome")
+        agent.outcome(outcome, shard)
 
     def abandoned(self, record: Record, shard: Shard) -> None:
         """Remove the row of an outcome that was dead-lettered: its key must not be blocked for ever."""
@@ -91,3 +96,8 @@ class Outcomes(Agent):
         key = record.key.decode("utf-8", "replace")
         if key in outbox:
             del outbox[key]
+
+
+def _redriven(record: Record) -> bool:
+    """Say whether an outcome was dead-lettered, its row with it, and put back: its agent has not heard it yet."""
+    return any(name == REDRIVEN for name, _ in record.headers)

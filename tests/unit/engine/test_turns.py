@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from schemas import topics
-from schemas.fates import DeadLetter, EffectOutcome, FateSummary
+from schemas.fates import REDRIVEN, DeadLetter, EffectOutcome, FateSummary
 from streams.engine.agent import JSON, Agent, Effect, NotYet, Poison, Table
 from streams.engine.errors import AgentStopped
 from streams.engine.fuse import BLOWS_AT
@@ -278,6 +278,18 @@ class TestEffects:
         await shard.outcome(an_outcome("call-0", **changes))
         assert shard.effects() == []
         assert len(shard.dead_letters()) == 1
+
+    async def test_an_outcome_that_was_redriven_is_told_although_its_row_is_gone(self, shard, counter):
+        """Else its agent would wait for it for ever; coming back once more it is a duplicate again."""
+        await feed(shard, b"effect")
+        await shard.outcome(an_outcome("call-0", reason="raise"))
+        counter.heard.clear()
+        told = an_outcome("call-0").model_dump_json().encode()
+        shard.put(topics.EFFECTS_OUTCOMES, b"acme/call-0", told, headers=[(REDRIVEN, b"effects/1")])
+        shard.put(topics.EFFECTS_OUTCOMES, b"acme/call-0", told)
+        await shard.run()
+        assert counter.heard == [("call-0", "done")]
+        assert shard.fates()["duplicate"] == 1
 
     async def test_what_is_no_outcome_is_dead_lettered(self, shard):
         """Nothing in a topic can stop a worker."""
