@@ -4,13 +4,15 @@ Two credentials, never mixed (NOTES 3): the private token for profiles, sessions
 for what a page would have sent (B3: events posted with it are queued without being validated).
 """
 
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
 import httpx
 
 from connectors.hellotext.answers import id_of, problems, state_of
-from connectors.outbound import NotFound, Unsure, call
+from connectors.outbound import Invalid, NotFound, Unsure, call
 
 VENDOR: Final = "Hellotext"
 Fields = dict[str, Any]
@@ -55,11 +57,21 @@ class Hellotext:
         return document if isinstance(document, dict) else {}
 
     async def delete_profile(self, profile: str) -> None:
-        """Delete a profile (B1, assumed); one that is gone already is deleted."""
+        """Delete a profile (B1, assumed); one that is gone already is deleted.
+
+        Whether there is such a call is not documented: a 404 is only believed when the profile cannot be read either.
+
+        Raises:
+            Invalid: the profile is still there.
+        """
+        path = f"/profiles/{_part(profile)}"
         try:
-            await self._call("DELETE", f"/profiles/{_part(profile)}", self._private)
+            await self._call("DELETE", path, self._private)
         except NotFound:
-            return
+            with suppress(NotFound):
+                await self._call("GET", path, self._private)
+                told = f"{VENDOR} answered 404 to the deletion of a profile that is still there"
+                raise Invalid(told, status=HTTPStatus.METHOD_NOT_ALLOWED) from None
 
     async def link_session(self, session: str, profile: str) -> None:
         """Say that a browser session is a profile's (B2).

@@ -123,6 +123,15 @@ async def test_deleting_what_is_gone_succeeds():
     await hellotext.delete_profile("P1")
 
 
+async def test_a_deletion_that_is_not_known_is_no_deletion():
+    """The call is assumed (B1): where the profile can still be read after a 404, nothing was deleted."""
+    answers = {"DELETE": httpx.Response(404, json={}), "GET": httpx.Response(200, json={"id": "P1"})}
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: answers[request.method]))
+
+    with pytest.raises(Invalid, match="still there"):
+        await Hellotext(http, "http://hellotext.test/v1", "BID", "private").delete_profile("P1")
+
+
 async def test_reasons_name_fields_and_kinds_but_no_values():
     """A vendor may quote a value anywhere: what could be one is left out."""
     errors = [

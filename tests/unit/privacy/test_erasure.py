@@ -187,6 +187,16 @@ async def test_a_refusal_to_erase_is_told(lived):
     assert (await lived.look(emails=ANA["email"]))[1].erased
 
 
+async def test_a_vendor_without_that_call_is_not_believed(lived):
+    """It answers 404 and has the profile all the same."""
+    lived.both.hellotext.answers(404, only="DELETE", json={})
+
+    _, remains = await lived.forget(emails=ANA["email"])
+
+    assert not remains.erased
+    assert "still there" in remains.refusals[0][1]
+
+
 async def test_whoever_comes_back_is_lifted_by_any_identifier(lived):
     """All hashes of the person leave the list together; then the shop's customer counts again."""
     await lived.forget(emails=ANA["email"])
