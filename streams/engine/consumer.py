@@ -161,6 +161,12 @@ class BatchConsumer(driver.Consumer):
             if tp.topic in self.app.engine.source_topics and self.app.engine.wants(tp.topic, tp.partition)
         }
 
+    def misshapen(self) -> list[str]:
+        """Return the input topics that have got another number of partitions since the worker has started."""
+        wanted = self.app.conf.topic_partitions
+        sources = self.app.engine.source_topics.items()
+        return sorted(topic.name for name, topic in sources if self._thread.partitions_of(name) not in {None, wanted})
+
     def freed(self) -> None:
         """Have the fetch under way look at what is wanted now."""
         if self._thread.started:

@@ -117,6 +117,11 @@ class FetchThread(AIOKafkaConsumerThread):
         state = self._state_of(tp)
         return 0 if state is None or state.timestamp is None else int(state.timestamp)
 
+    def partitions_of(self, topic: str) -> int | None:
+        """Return how many partitions a topic has, as far as the brokers have told; from any thread."""
+        found = self._ensure_consumer()._client.cluster.partitions_for_topic(topic)
+        return len(found) if found else None
+
     def _state_of(self, tp: TopicPartition) -> Any:
         subscription = self._ensure_consumer()._fetcher._subscriptions.subscription
         assignment = subscription.assignment if subscription else None

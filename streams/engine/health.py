@@ -1,6 +1,6 @@
 """Health from progress: who waits for whom, and since when. Nothing is pinged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -60,16 +60,21 @@ class Health:
         self._not_live_since: float | None = monotonic()
         self._stuck: Marks = {}
         self._silent: Marks = {}
+        self._misshapen: Sequence[str] = ()
         self._contest = Contest()
 
-    def observe(self, lags: Mapping[Place, int], answers: Mapping[Place, int] | None = None) -> None:
+    def observe(
+        self, lags: Mapping[Place, int], answers: Mapping[Place, int] | None = None, misshapen: Sequence[str] = ()
+    ) -> None:
         """Take note; called about once a second.
 
         Args:
             lags: records that wait in each input partition, by topic and shard.
             answers: when a broker last answered a fetch of each input partition that a batch is wanted of (any mark
                 that changes with every answer).
+            misshapen: input topics that have another number of partitions than the rest.
         """
+        self._misshapen = misshapen
         now = monotonic()
         # What is not named any more has moved away, with whatever it waited for.
         committed = {
@@ -101,6 +106,11 @@ class Health:
         now = monotonic()
         found = [
             Wait(f"topic {topic}", message, 0.0, healthy=False) for topic, message in self._engine.halted.items()
+        ]  # fmt: skip
+        found += [
+            Wait(f"topic {topic}", "its old number of partitions: nobody reads what stands in others; run "
+                 "`hellotext-vtex doctor`", 0.0, healthy=False)
+            for topic in self._misshapen
         ]  # fmt: skip
         if self._not_live_since is not None:
             waited = now - self._not_live_since

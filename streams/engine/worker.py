@@ -121,7 +121,7 @@ class Worker:
         told = False
         while True:
             self.engine.check()
-            self.health.observe(self._measure(), self._answers())
+            self.health.observe(self._measure(), self._answers(), self._misshapen())
             self._waits.observe(self.engine, self._left())
             if not told and self.engine.live:
                 told = True
@@ -151,6 +151,10 @@ class Worker:
     def _answers(self) -> dict[tuple[str, int], int]:
         """Return when a broker last answered for each input partition of which a batch is wanted."""
         return {} if self.app is None or self._left() is None else self.app.consumer.answers()
+
+    def _misshapen(self) -> list[str]:
+        """Return the input topics that have got another number of partitions meanwhile."""
+        return [] if self.app is None or self._left() is None else self.app.consumer.misshapen()
 
 
 def leave(error: Fatal) -> NoReturn:

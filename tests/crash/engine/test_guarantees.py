@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 
 from connectors.kafka.ports import free_ports
 from schemas import topics
@@ -147,6 +147,20 @@ async def test_what_retention_has_deleted_is_told_and_holds_up_nothing(kafka, tm
     async with running(kafka, tmp_path) as worker:
         await until("the fifth counted", lambda: rows(worker, COUNTS).get("n") == 3)
         assert worker.metrics.lost.labels("pixel.events")._value.get() == 2
+
+
+async def test_a_topic_that_has_grown_under_a_worker_is_told(kafka, tmp_path):
+    """Nobody reads its new partitions, and a store may be looked for in them."""
+    async with running(kafka, tmp_path) as worker:
+        assert worker.health.healthy
+        admin = AIOKafkaAdminClient(**kafka.options())
+        await admin.start()
+        await admin.create_partitions({kafka.topic("pixel.events"): NewPartitions(total_count=7)})
+        await admin.close()
+        thread = worker.app.consumer._thread
+        thread.thread_loop.call_soon_threadsafe(thread._consumer._client.force_metadata_update)
+        await until("told", lambda: "topic pixel.events" in {wait.who for wait in worker.health.waits()})
+        assert not worker.health.healthy
 
 
 async def test_calls_keep_to_their_rate(kafka, tmp_path):
