@@ -19,7 +19,13 @@ UNKNOWN = "unknown"
 NotCounted = tuple[Record, Fate, str | None, str | None]
 """A record, its fate, its id and the reason: what `Batch` notes."""
 UNCOUNTED_PER_SUMMARY = 1000
-"""A summary stays far below the smallest record limit: an entry has some 150 bytes."""
+UNCOUNTED_BYTES = 450_000
+"""A summary stays below what a broker takes, whatever ids are told: a thousand entries of usual ones have 150,000."""
+LONGEST_ID = 1_000
+_ENTRY = 200
+"""Bytes of an entry beside its id and reason."""
+_BYTES_A_CHARACTER = 6
+"""Of JSON at most: `\\u0000`."""
 VALUE_LIMIT = 256_000
 """Bytes of the original that a dead letter keeps (schemas.fates.DeadLetter)."""
 KEY_LIMIT = 16_384
@@ -41,6 +47,11 @@ def _store(name: str) -> str:
 def position_of(batch: Batch, record: Record) -> str:
     """Return `topic/partition/offset`."""
     return f"{batch.topic.name}/{batch.shard}/{record.offset}"
+
+
+def id_of(batch: Batch, record: Record, name: str | None) -> str:
+    """Return the name of a record that was not counted; its position, where it has none."""
+    return name[:LONGEST_ID] if name else position_of(batch, record)
 
 
 class Span:
@@ -83,8 +94,9 @@ def summaries(agent: str, batch: Batch, spans: Spans, now: int) -> Iterator[tupl
         counted = span.count - len(entries) - passed[store]
         if not (counted or entries):
             continue
-        for start in range(0, max(1, len(entries)), UNCOUNTED_PER_SUMMARY):
-            chunk = entries[start : start + UNCOUNTED_PER_SUMMARY]
+        most = _most_in_a_summary(entries)
+        for start in range(0, max(1, len(entries)), most):
+            chunk = entries[start : start + most]
             counts: dict[str, int] = dict(Counter(fate for _, fate, _, _ in chunk))
             if counted:
                 counts["counted"], counted = counted, 0
@@ -98,11 +110,16 @@ def summaries(agent: str, batch: Batch, spans: Spans, now: int) -> Iterator[tupl
                 "last_offset": span.last,
                 "counts": counts,
                 "uncounted": [
-                    {"id": name or position_of(batch, record), "offset": record.offset, "fate": fate, "reason": reason}
+                    {"id": id_of(batch, record, name), "offset": record.offset, "fate": fate, "reason": reason}
                     for record, fate, name, reason in chunk
                 ],
                 "at": to_text(now),
             })  # fmt: skip
+
+
+def _most_in_a_summary(entries: Sequence[NotCounted]) -> int:
+    longest = max((min(len(name or ""), LONGEST_ID) + len(reason or "") for _, _, name, reason in entries), default=0)
+    return max(1, min(UNCOUNTED_PER_SUMMARY, UNCOUNTED_BYTES // (_ENTRY + longest * _BYTES_A_CHARACTER)))
 
 
 def _by_store(entries: Sequence[NotCounted]) -> dict[str, list[NotCounted]]:

@@ -199,6 +199,15 @@ class TestFates:
         assert max(sizes) < 300_000
         assert shard.fates() == {"counted": 1 + 2501, "duplicate": 2500}
 
+    @pytest.mark.parametrize("letter", ["я", "\U0001f600", "\x00"])
+    async def test_long_ids_make_more_summaries_and_no_giant(self, shard, counter, letter):
+        """A sender chooses its ids, and what no broker takes would end the worker again and again."""
+        counter.acts[b"duplicate"] = lambda batch, record, _: batch.duplicate(record, letter * 512)
+        await feed(shard, *[b"duplicate"] * 1000)
+        sizes = [len(value) for _, value in shard.outputs(topics.EVENT_FATES)]
+        assert max(sizes) < 500_000
+        assert shard.fates() == {"counted": 1000, "duplicate": 1000}
+
     async def test_stores_are_summarised_apart(self, shard):
         """One summary for each store, with the offsets of its own records."""
         for number in range(6):
