@@ -1,5 +1,6 @@
 """`forget` erases a person everywhere and keeps them out; `--check` looks what is left (docs/privacy.md)."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -74,8 +75,13 @@ def forget_person(
 
 def _asked(name: str, texts: list[str]) -> list[str]:
     """Return what was given; `-` is asked for, so that it stands in no list of processes and no shell's history."""
-    what = name.removesuffix("s")
-    return [typer.prompt(what, hide_input=True) if text == "-" else text for text in texts]
+    return [_typed(name.removesuffix("s")) if text == "-" else text for text in texts]
+
+
+def _typed(what: str) -> str:
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, err=True))
+    return sys.stdin.readline().strip()
 
 
 class _Command:
@@ -167,11 +173,10 @@ def _lift(command: _Command, timeout: float, *, as_json: bool) -> None:
 
 
 def _people(traces: Traces) -> str:
-    counts = (
-        (len(traces.customers), "customer ids"), (len(traces.sessions), "browser sessions"),
-        (len(traces.orders), "orders, which stay without their buyer"),
-    )  # fmt: skip
-    return "This is " + ", ".join(f"{count} {what}" for count, what in counts) + "."
+    return (
+        f"Found: customers {len(traces.customers)}, browser sessions {len(traces.sessions)}, "
+        f"orders {len(traces.orders)} (they stay, without their buyer)."
+    )
 
 
 def _show(remains: Remains) -> None:
