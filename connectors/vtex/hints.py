@@ -14,7 +14,7 @@ from typing import Final, Literal
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.errors import KeyRefused, VtexError
+from connectors.vtex.errors import KeyRefused, Throttled, VtexError
 from connectors.vtex.people import CHUNK, People, gather
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
@@ -120,6 +120,8 @@ class HintReader:
         except KeyRefused:
             raise
         except VtexError as error:
+            if isinstance(error, Throttled) or self._source.client.gate.budget.probing:
+                raise  # it is the account that does not answer, not one document
             if len(items) == 1:
                 return dict.fromkeys(items, error)
         else:

@@ -174,6 +174,19 @@ class TestHints:
         await reader.look()
         assert sorted(released) == list(range(50))
 
+    async def test_while_vtex_is_away_a_hint_waits_for_it_and_not_for_its_turn(self):
+        """The circuit is open: it is kept as it is, and read with the first call that gets through."""
+        shop, released = Shop("acme"), []
+        reader, inbox = self._reader(shop, MemoryJournal())
+        shop.hostility = Hostility(errors=1.0)
+        reader._source.client.gate.budget.probing = True
+        inbox.put(("customer", "c1"), lambda: released.append(1))
+        with pytest.raises(Unavailable):
+            await reader.look()
+        shop.hostility = Hostility()
+        await reader.look()
+        assert released == [1]
+
     async def test_a_forged_id_is_one_document_and_no_other_path(self):
         """Whatever stands in it is part of a name."""
         reader, inbox = self._reader(Shop("acme"), MemoryJournal())
