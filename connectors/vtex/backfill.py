@@ -82,14 +82,15 @@ class Backfill:
 
     async def run(self) -> None:
         """Read what is left, slice by slice; may be stopped anywhere and called again."""
-        position = self._source.position(self.resource)
+        position, fields = self._source.position(self.resource), list(self._fields)
         # Fields that were chosen later are read of everybody: what does not change, nobody else reads again.
-        others = position.get("fields", list(self._fields)) != list(self._fields)
-        if position.get("finished") and not others:
-            return
-        if "slices" not in position or others:
+        if "slices" not in position or position.get("fields", fields) != fields:
             position = self._fresh_start()
+        if position != self._source.position(self.resource) or "fields" not in position:
+            position["fields"] = fields  # a row of an older version tells none
             await self._source.journal.write(lambda step: self._source.move(step, self.resource, position))
+        if position.get("finished"):
+            return
         self._began, self._began_with = time.monotonic(), int(position["base"])
         held = 0
         while slices := self._source.position(self.resource)["slices"]:
@@ -108,10 +109,7 @@ class Backfill:
         now = self._source.client.now()
         # Documents without a date come last: they are few, and often none.
         slices = [[BEGINNING_MS, now + AHEAD_MS, None], None]
-        return {
-            "began": now, "slices": slices, "base": 0, "done": 0, "total": None, "finished": False,
-            "fields": list(self._fields),
-        }  # fmt: skip
+        return {"began": now, "slices": slices, "base": 0, "done": 0, "total": None, "finished": False}
 
     async def _one(self, slices: list[Any]) -> None:
         """Read the first slice, or cut it in two."""

@@ -141,7 +141,8 @@ class TestBackfill:
         _, _, backfill, _ = readers(shop, journal, customers())
         await backfill.run()
         before = len(journal.records)
-        _, _, backfill, _ = readers(shop, journal, customers())
+        source, _, backfill, _ = readers(shop, journal, customers())
+        del source.positions["customers.backfill"]["fields"]  # as an older version left it
         await backfill.run()
         assert len(journal.records) == before
         source = source_of(shop, journal, customers(), custom_fields=("loyalty",))
