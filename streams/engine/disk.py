@@ -6,6 +6,7 @@ Only committed rows are written, each transaction's together with the changelog 
 batch, so that what a crash leaves behind is always the table as it stood at some position of its changelog.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from struct import Struct
@@ -79,11 +80,34 @@ class Disks:
         options.set_compression_type(DBCompressionType.lz4())
         return Rdict(str(self._folder / f"shard-{shard}"), options)
 
+    def release(self, shard: int) -> None:
+        """Close the database of a shard that has moved away; it stays on disk for a while, in case it comes back."""
+        database = self._open.pop(shard, None)
+        if database is not None:
+            database.close()
+
+    def sweep(self) -> list[int]:
+        """Delete the databases that nobody here has written for so long that they would be rebuilt; return of whom.
+
+        Rows of people who were forgotten meanwhile would stand in them for ever.
+        """
+        names = {path.name.removeprefix("shard-"): path for path in self._folder.glob("shard-*")}
+        left = {int(name): path for name, path in names.items() if name.isdecimal()}
+        stale = [number for number, path in left.items() if number not in self._open and _is_stale(path)]
+        for number in stale:
+            shutil.rmtree(left[number], ignore_errors=True)
+        return stale
+
     def close(self) -> None:
         """Close every database."""
         for database in self._open.values():
             database.close()
         self._open.clear()
+
+
+def _is_stale(folder: Path) -> bool:
+    written = max((path.stat().st_mtime for path in folder.iterdir()), default=0.0)
+    return (time() - written) * 1000 >= STALE_MS
 
 
 class DiskPart:

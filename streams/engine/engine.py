@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 FENCED_PATIENCE_S = 15.0
 """A fenced worker hears of the rebalance at its next heartbeat; without one, its own transaction was too slow."""
 
+SWEEP_S = 3_600.0
+"""How often the disk is looked through for shards that moved away long ago."""
+
 
 class Engine:
     """Everything of a worker that is not Faust.
@@ -68,6 +71,7 @@ class Engine:
             freed=self._free, outbox_changed=effects.changed, fatal=fatal, fenced=effects.fenced,
         )  # fmt: skip
         self._producers: dict[int, ShardProducer] = {}
+        self._next_sweep = 0.0
 
     def _free(self) -> None:
         self.on_freed()
@@ -193,7 +197,10 @@ class Engine:
         return self.parts.of(table, number)
 
     def check(self) -> None:
-        """Exit when a shard was fenced and no rebalance took it away."""
+        """Exit when a shard was fenced and no rebalance took it away; tidy up now and then."""
+        if self.live and monotonic() >= self._next_sweep:
+            self._next_sweep = monotonic() + SWEEP_S
+            self.parts.sweep()
         for shard in self.shards.values():
             if shard.fenced_since is not None and monotonic() - shard.fenced_since > FENCED_PATIENCE_S:
                 self._fatal(Fatal(

@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import structlog
+
 from streams.engine.disk import Disks
 from streams.engine.parts import Part, memory_part
 from streams.engine.table import Table
+
+log = structlog.get_logger(__name__)
 
 
 class Parts:
@@ -43,8 +47,18 @@ class Parts:
     def keep_only(self, table: str, shards: Iterable[int]) -> None:
         """Let go of a table's other parts: their shards have moved to another worker."""
         kept = set(shards)
-        for name, shard in [key for key in self._parts if key[0] == table and key[1] not in kept]:
-            self._parts.pop((name, shard)).close()
+        gone = [key for key in self._parts if key[0] == table and key[1] not in kept]
+        for key in gone:
+            self._parts.pop(key).close()
+        held = {shard for _, shard in self._parts}
+        for _, shard in gone:
+            if self._disks is not None and shard not in held:
+                self._disks.release(shard)
+
+    def sweep(self) -> None:
+        """Delete what is left on disk of shards that moved away long ago."""
+        if self._disks is not None and (stale := self._disks.sweep()):
+            log.info("tables on disk of shards that moved away are deleted", shards=sorted(stale))
 
     def close(self) -> None:
         """Let go of everything."""

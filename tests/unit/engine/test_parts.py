@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streams.engine.agent import Record
 from streams.engine.disk import STALE_MS, Disks
 from streams.engine.parts import memory_part
+from streams.engine.registry import Parts
 from streams.engine.table import RAW, Table
 
 DAY_MS = 86_400_000
@@ -172,6 +173,24 @@ class TestDisk:
         again = Disks(tmp_path)
         assert again.part(PLAIN, 0).position == found
         again.close()
+
+    def test_a_shard_that_moved_away_leaves_the_disk_after_a_while(self, tmp_path, monkeypatch):
+        """Until then it may come back; later it would be rebuilt, and people who were forgotten would stand in it."""
+        table = Table("t", RAW, disk=True)
+        parts = Parts({"t": table}, tmp_path)
+        for shard in (0, 1):
+            parts.of("t", shard).apply({"a": b"1"}, START, 7)
+        parts.keep_only("t", [0])
+        parts.sweep()
+        back = (rows(parts.of("t", 1)), parts.of("t", 1).position)
+        parts.keep_only("t", [0])
+        later = time.time() + STALE_MS / 1000 + 60
+        monkeypatch.setattr("streams.engine.disk.time", lambda: later)
+        parts.sweep()
+        assert back == ({"a": b"1"}, 7)
+        assert [path.name for path in tmp_path.iterdir()] == ["shard-0"]
+        assert rows(parts.of("t", 0)) == {"a": b"1"}
+        parts.close()
 
     def test_tables_of_one_shard_do_not_see_each_other(self, tmp_path):
         """Even when one name begins with the other."""
