@@ -42,6 +42,8 @@ def told(error: Exception) -> str | None:
         )
     if isinstance(error, KafkaError):
         return f"Kafka: {type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.strerror and error.filename is None:
+        return error.strerror  # our own words, without the number
     expected = (KafkaSetupError, SettingsError, CommandError, BusinessTakenError, StoreUnreadableError, OSError)
     return str(error) if isinstance(error, expected) else None
 

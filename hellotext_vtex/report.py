@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from connectors.console.figures import DASH
@@ -26,11 +27,11 @@ def report(verdict: Verdict, house: House, console: Console) -> None:
     for key in sorted(verdict.cells.keys() | verdict.ledger.keys()):
         if key[2] == "total":
             ours = verdict.cells[key].model_dump() if key in verdict.cells else {}
-            table.add_row(key[0], key[1], *(_text(name, ours.get(name), key[4]) for name in SHOWN),
+            table.add_row(key[0], escape(key[1]), *(_text(name, ours.get(name), key[4]) for name in SHOWN),
                           "[red]differs[/]" if key in wrong else "[green]equal[/]")  # fmt: skip
     console.print(table)
     for difference in verdict.differences[:MOST_DIFFERENCES]:
-        console.print(f"[red]{difference}[/]", highlight=False)
+        console.print(f"[red]{escape(str(difference))}[/]", highlight=False)
     cells = len(verdict.cells.keys() | verdict.ledger.keys())
     if verdict.differences:
         console.print(f"[red]{len(verdict.differences)} of {verdict.figures} figures in {cells} cells differ.[/]")

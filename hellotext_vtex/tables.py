@@ -58,7 +58,11 @@ class Terminal(Console):
         raise  # noqa: PLE0704  rich calls this while it handles the error
 
 
-def terminal() -> Console:
-    """Return where tables are printed: as wide as the terminal, and wide where there is none."""
-    console = Terminal(highlight=False)
-    return console if console.is_terminal else Terminal(highlight=False, width=UNBOUND)
+def terminal(*, markup: bool = False) -> Console:
+    """Return where tables are printed: as wide as the terminal, and wide where there is none.
+
+    Args:
+        markup: take `[red]` for a colour. Names are people's own words, and may hold brackets.
+    """
+    console = Terminal(highlight=False, markup=markup)
+    return console if console.is_terminal else Terminal(highlight=False, markup=markup, width=UNBOUND)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors.console.checks import AccessReport, Check, check_keys
-from connectors.console.request import ConnectionRequest, country_defaults, read_account
+from connectors.console.request import STORE_NAME, ConnectionRequest, country_defaults, read_account
 from connectors.console.rows import write_row
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.reader import latest_by_key
@@ -27,8 +27,8 @@ from schemas.stores import StoreConnection
 from schemas.topics import STORES
 
 __all__ = [
-    "AccessReport", "BusinessTakenError", "Check", "ConnectionRequest", "StoreUnreadableError", "check_keys",
-    "connect_store", "country_defaults", "read_account",
+    "STORE_NAME", "AccessReport", "BusinessTakenError", "Check", "ConnectionRequest", "StoreUnreadableError",
+    "check_keys", "connect_store", "country_defaults", "read_account",
 ]  # fmt: skip
 
 

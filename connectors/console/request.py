@@ -21,6 +21,8 @@ from connectors.console.places import country_codes, read_country, read_currency
 from schemas.model import Store
 
 HELLOTEXT_URL: Final = "https://api.hellotext.com/v1"
+STORE_NAME: Final = "small letters, digits, - and _ only, such as acme"
+"""How a store's name is written (schemas.model.Store)."""
 _HOSTS: Final = ("vtexcommercestable.com.br", "vtexcommerce.com.br", "vtexcommercebeta.com.br", "myvtex.com")
 _ACCOUNT: Final = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 # Where most people of a country with several time zones live; CLDR lists the zones without saying so.

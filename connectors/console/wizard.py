@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from connectors.console.choices import countries, currencies, zones
 from connectors.console.connect import (
+    STORE_NAME,
     BusinessTakenError,
     ConnectionRequest,
     StoreUnreadableError,
@@ -31,6 +32,7 @@ _DERIVED: Final = frozenset(("store", "vtex_url"))
 _MESSAGES: Final = {
     "string_too_short": "Please fill this in.",
     "missing": "Please fill this in.",
+    "string_pattern_mismatch": f"Please use {STORE_NAME}.",
 }
 
 

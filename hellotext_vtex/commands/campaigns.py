@@ -9,6 +9,7 @@ from rich.table import Table
 
 from connectors.console import campaign_request
 from connectors.console.campaign_request import COLUMNS
+from connectors.console.figures import DASH
 from connectors.console.rows import write_row
 from connectors.kafka.reader import latest_by_key
 from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json
@@ -16,7 +17,7 @@ from hellotext_vtex.known_stores import expect_store, find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.tables import terminal
+from hellotext_vtex.tables import FIGURES, terminal
 from schemas.messages import Campaign
 from schemas.topics import CAMPAIGNS
 
@@ -43,11 +44,11 @@ def list_campaigns(store: Store, json: Json = False) -> None:
     if json:
         print_json([row.model_dump(mode="json") for row in rows])
         return
-    table = Table(*COLUMNS[:6], "cost (micro-units)", "currency")
+    table = Table(*COLUMNS[:7])
     for row in rows:
-        values = (row.campaign, row.name, row.channel, row.day, row.recipients, row.deliveries, row.cost_micros,
-                  row.currency)  # fmt: skip
-        table.add_row(*("" if value is None else str(value) for value in values))
+        cost = None if row.cost_micros is None or row.currency is None else FIGURES.cost(row.cost_micros, row.currency)
+        values = (row.campaign, row.name, row.channel, row.day, row.recipients, row.deliveries, cost and cost.text)
+        table.add_row(*(DASH if value is None else str(value) for value in values))
     terminal().print(table)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from connectors.kafka.audit import AuditReport, audit
@@ -35,9 +36,9 @@ def doctor(json: Json = False) -> None:
     if json:
         print_json([asdict(finding) for finding in findings])
     else:
-        console = terminal()
+        console = terminal(markup=True)
         for finding in findings:
-            console.print(f"{_MARKS[finding.state]} {finding.about:14} {finding.detail}")
+            console.print(f"{_MARKS[finding.state]} {finding.about:14} {escape(finding.detail)}", soft_wrap=True)
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
 
@@ -74,7 +75,7 @@ def _show(report: AuditReport) -> None:
     for store, row in report.as_json()["stores"].items():
         for topic, counts in row["topics"].items():
             table.add_row(store, topic, *(f"{counts.get(name, 0):,}" for name in names))
-        table.add_row(f"[bold]{store}[/]", "all", *(f"{row[name]:,}" for name in names))
+        table.add_row(store, "all", *(f"{row[name]:,}" for name in names))
     console = terminal()
     console.print(table)
-    console.print("balanced: every accepted event has one fate" if report.balanced else "[red]NOT balanced[/]")
+    console.print("balanced: every accepted event has one fate" if report.balanced else "NOT balanced")

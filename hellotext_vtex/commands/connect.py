@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 
 from connectors.console.checks import AccessReport
-from connectors.console.connect import ConnectionRequest, check_keys, connect_store, country_defaults
+from connectors.console.connect import STORE_NAME, ConnectionRequest, check_keys, connect_store, country_defaults
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
 from connectors.pixel.snippet import hooks_for, snippets_for
@@ -20,6 +21,10 @@ from hellotext_vtex.started import connected
 from schemas.stores import StoreConnection
 
 _MARKS = {"ok": "[green]✓[/]", "failed": "[red]✗[/]", "unknown": "[yellow]?[/]"}
+_SAID = {
+    "missing": "must be given", "string_too_short": "must be given",
+    "string_pattern_mismatch": f"give {STORE_NAME}",
+}  # fmt: skip
 Text = str | None
 
 
@@ -136,8 +141,7 @@ def _by_flag(error: ValidationError) -> str:
     lines = []
     for one in error.errors():
         flag = "".join(f"--{str(name).replace('_', '-').removesuffix('s')}: " for name in one["loc"][:1])
-        missing = one["type"] in {"missing", "string_too_short"}
-        lines.append(flag + ("must be given" if missing else one["msg"].removeprefix("Value error, ")))
+        lines.append(flag + _SAID.get(one["type"], one["msg"].removeprefix("Value error, ")))
     return "; ".join(lines)
 
 
@@ -153,7 +157,8 @@ async def _connect(settings: Settings, request: ConnectionRequest, box: SecretBo
 def _show(report: AccessReport | None) -> None:
     console = Console(stderr=True, highlight=False)
     for check in report.checks if report is not None else ():
-        console.print(f" {_MARKS[check.verdict]} {check.system}: {check.subject}  [dim]{check.detail}[/]")
+        detail = f"  [dim]{escape(check.detail)}[/]" if check.detail else ""
+        console.print(f" {_MARKS[check.verdict]} {check.system}: {check.subject}{detail}", soft_wrap=True)
 
 
 def _tell(

@@ -62,9 +62,12 @@ def show(
         print_json([cell.model_dump(mode="json") for cell in cells])
         return
     names = execute(lambda: campaign_names(settings))
-    terminal().print(
-        kpi_table(cells, names) if cells else "No figures yet: they come with messages, visits and orders."
-    )
+    if cells:
+        terminal().print(kpi_table(cells, names))
+    elif campaign is not None:
+        print(f"No figures of a campaign {campaign!r} yet; `kpis show` without --campaign shows all there are.")
+    else:
+        print("No figures yet: they come with messages, visits and orders.")
 
 
 def watch(
@@ -88,7 +91,7 @@ async def _watch(settings: Settings, store: str | None, campaign: str | None, ba
     names = await campaign_names(settings)
     rows: dict[bytes, CampaignKpis] = {}
     async with CommittedReader(connection, [KPI_CAMPAIGNS.name]) as reader:
-        with nullcontext() if as_json else Live(refresh_per_second=4) as live:
+        with nullcontext() if as_json else Live(refresh_per_second=4, console=terminal()) as live:
             while True:
                 changed = [record for batch in await reader.poll() for record in batch.records]
                 _take(rows, changed)

@@ -95,8 +95,9 @@ def send_again(
     else:
         for one in results:
             print(f"{one.outcome:10} {one.letter.store} {one.letter.letter} {one.reason or ''}".rstrip())
-        print(f"{sum(one.outcome in {'redriven', 'possible'} for one in results)} of {len(results)} "
-              f"{'would be' if dry_run else 'are'} sent again.")  # fmt: skip
+        if results or not wanted:
+            print(f"{sum(one.outcome in {'redriven', 'possible'} for one in results)} of {len(results)} "
+                  f"{'would be' if dry_run else 'are'} sent again.")  # fmt: skip
     missing = wanted - {one.letter.letter for one in results}
     if missing:
         fail(f"there is no letter {', '.join(sorted(missing))}: hellotext-vtex dead-letters list")

@@ -44,6 +44,9 @@ def send(
     """
     if (text is None) == (template is None):
         fail("give either --text or --template", 2)
+    wrong = [part for part in parameter or () if not part.partition("=")[0].strip() or "=" not in part]
+    if wrong:
+        fail(f"--parameter {wrong[0]!r} is none: write NAME=VALUE", 2)
     parameters = dict(part.partition("=")[::2] for part in parameter or ())
     name = message or (f"{campaign}.{new_id()}" if campaign else new_id())
     fields: dict[str, Any] = {

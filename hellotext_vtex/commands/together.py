@@ -48,8 +48,10 @@ def up(
             if json:
                 tell_ready("up", as_json=True, broker=broker, **house.urls)
             else:
-                print(f"everything is ready: console {house.urls['console']}, collector {house.urls['collector']}, "
-                      f"broker {broker}", flush=True)  # fmt: skip
+                told = [
+                    f"{name} {house.urls[name]}" for name in ("console", "collector", "sandbox") if name in house.urls
+                ]
+                print(f"everything is ready: {', '.join([*told, f'broker {broker}'])}", flush=True)
             await stop.wait()
 
     serve(main)
@@ -99,7 +101,7 @@ def demo(
                 if json:
                     print_json(report_json(verdict, house))
                 else:
-                    report(verdict, house, terminal())
+                    report(verdict, house, terminal(markup=True))
                 if not once:
                     _line("It stays up until Ctrl-C.")
                     await stop.wait()

@@ -134,5 +134,7 @@ class WaitLog:
                 "an assignment of shards: other workers let go of theirs first, and one that died keeps its own until "
                 "its session is over"
             ), {}
-        done = 1.0 if not self._most else 1 - left / self._most
+        if not self._most:
+            return "its shards: their earlier owners are being fenced", {}
+        done = 1 - left / self._most
         return "its tables, which are restored from their changelogs", {"records_left": left, "done": f"{done:.0%}"}

@@ -85,26 +85,24 @@ async def test_a_reader_that_has_had_enough_is_no_failure(run, kafka):
         assert (process.returncode, told) == (0, ""), command
 
 
-@pytest.mark.parametrize(
-    ("query", "told"),
-    [
-        ("drop table kpis", "only reading is possible"),
-        ("delete from kpis", "only reading is possible"),
-        ("attach database 'made.db' as made", "only reading is possible"),
-        ("select 1; select 2", "only reading is possible"),
-        ("/* nothing */", "only reading is possible"),
-        ("select revenues from kpis", "no such column: revenues"),
-        ("selec 1", 'near "selec": syntax error'),
-    ],
-)
-def test_a_query_that_cannot_be_answered_says_why_and_what_there_is(run, query, told):
+def test_a_query_that_cannot_be_answered_says_why_and_what_there_is(run):
     """With exit code 2, and it leaves no file."""
-    ran = run("kpis", "sql", query)
+    queries = {
+        "drop table kpis": "only reading is possible",
+        "delete from kpis": "only reading is possible",
+        "attach database 'made.db' as made": "only reading is possible",
+        "select 1; select 2": "only reading is possible",
+        "/* nothing */": "only reading is possible",
+        "select revenues from kpis": "no such column: revenues",
+        "selec 1": 'near "selec": syntax error',
+    }
+    for query, told in queries.items():
+        ran = run("kpis", "sql", query)
 
-    assert (ran.code, ran.out) == (2, "")
-    assert told in ran.err
-    assert "table kpis: store, campaign, basis" in ran.err
-    assert "table attributions: " in ran.err
+        assert (ran.code, ran.out) == (2, ""), query
+        assert told in ran.err, query
+        assert "table kpis: store, campaign, basis" in ran.err
+        assert "table attributions: " in ran.err
     assert not (run.folder / "made.db").exists()
 
 
@@ -126,24 +124,53 @@ def test_a_query_reads(run):
         (("--timezone", "America/Sao Paulo"), "give America/Sao_Paulo"),
         (("--timezone", "Mars/Olympus"), "--timezone: 'Mars/Olympus' is no time zone"),
         (("--origin", "shop"), "--origin: give an address"),
+        (("--store", "Acme Shop"), "--store: give small letters, digits"),
     ],
 )
-def test_a_country_zone_or_currency_that_is_none_is_refused(run, flags, told):
-    """By the flag's name, before anything is asked of anybody; only the flag that is wrong is named."""
+def test_a_country_zone_or_currency_that_is_none_is_refused(tmp_path, flags, told):
+    """By the flag's name, before a broker is looked for; only the flag that is wrong is named."""
     keys = ("--vtex-app-key", "k", "--vtex-app-token", "t", "--hellotext-business", "B", "--hellotext-token", "t")
 
-    ran = run("connect", "--vtex-account", "new", *keys, *flags, "--yes", "--no-check")
+    ran = CommandLine(tmp_path, {})("connect", "--vtex-account", "new", *keys, *flags, "--yes", "--no-check")
 
     assert ran.code == 2
     assert told in ran.err
     assert ran.err.count("--") == 1
-    assert run("stores", "list", "--json").json[-1]["store"] == "bela"
 
 
-def test_a_pipe_that_is_closed_early_ends_help_too(run):
+def test_a_pipe_that_is_closed_early_ends_help_too():
     """The framework prints it, not we."""
-    process = subprocess.Popen(run.command("--help"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(CommandLine.command("--help"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     _, told = process.communicate(timeout=60)
 
     assert (process.returncode, told) == (0, "")
+
+
+def test_other_slips_are_told_too(run):
+    """Before anything is written."""
+    message = ("messages", "send", "--store", "acme", "--to", "+5511987654321", "--template", "t", "--parameter", "x")
+    slips = {
+        message: "--parameter 'x' is none: write NAME=VALUE",
+        ("kpis", "show", "--campaign", "nope"): "No figures of a campaign 'nope' yet",
+        ("stores", "set", "acme", "--price", "whatsapp=0.21XTS"): "'XTS' is no currency",
+        ("stores", "set", "acme", "--rate", "EUR=0@2026-11-01"): "it is 0",
+        ("stores", "set", "acme", "--origin", "https://shop.example/page"): "scheme and host only",
+    }
+    for arguments, told in slips.items():
+        ran = run(*arguments)
+
+        assert told in ran.out + ran.err, arguments
+        assert "Traceback" not in ran.err
+
+
+def test_a_campaign_s_cost_is_shown_as_money(run):
+    """In its currency; the unknown is a dash."""
+    flags = ("--store", "acme", "--day", "2026-11-27")
+    run("campaigns", "set", "bf", *flags, "--cost", "205.80", "--currency", "BRL")
+    run("campaigns", "set", "quiet", *flags)
+
+    out = run("campaigns", "list", "--store", "acme").out
+
+    assert "R$205.80" in out
+    assert out.count("—") >= 5

@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from connectors.kafka.secrets import SecretBox
 from hellotext_vtex.cli import app
 from hellotext_vtex.settings import Settings
 
@@ -32,6 +33,7 @@ def nothing_runs_here(monkeypatch, tmp_path):
     for name in Settings.names():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SECRETS_KEY", SecretBox.generate_key().decode())  # made otherwise, which is told
     (tmp_path / "file.csv").write_text("campaign\nx\n")
 
 
