@@ -119,11 +119,13 @@ class FetchThread(AIOKafkaConsumerThread):
 
     def partitions_of(self, topic: str) -> int | None:
         """Return how many partitions a topic has, as far as the brokers have told; from any thread."""
-        found = self._ensure_consumer()._client.cluster.partitions_for_topic(topic)
+        consumer = self._consumer
+        found = None if consumer is None else consumer._client.cluster.partitions_for_topic(topic)
         return len(found) if found else None
 
     def _state_of(self, tp: TopicPartition) -> Any:
-        subscription = self._ensure_consumer()._fetcher._subscriptions.subscription
+        consumer = self._consumer  # None while it starts; before that nobody has told anything
+        subscription = None if consumer is None else consumer._subscription.subscription
         assignment = subscription.assignment if subscription else None
         return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
 

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from aiokafka import TopicPartition
 
 from schemas import topics
 from streams.engine import agent as interface
@@ -10,6 +11,7 @@ from streams.engine.agent import JSON, TEXT, Agent, Table
 from streams.engine.assignor import ShardedAssignor
 from streams.engine.engine import Engine
 from streams.engine.errors import Fatal
+from streams.engine.fetch import FetchThread
 from streams.engine.health import Health
 from streams.engine.metrics import Metrics
 from streams.engine.milestones import Unwatched
@@ -159,6 +161,15 @@ class TestHealth:
         assert [(wait.who, wait.healthy) for wait in health.waits()] == [("1 input partitions", False)]
         health.observe({}, {("pixel.events", 1): 9, ("tracking.events", 1): 9})
         assert health.healthy
+
+    def test_a_consumer_that_starts_has_been_told_nothing(self):
+        """Whoever watches asks from the first moment on, in another thread."""
+        thread = FetchThread.__new__(FetchThread)
+        thread._consumer = None
+        place = TopicPartition("pixel.events", 1)
+        assert (thread.partitions_of("pixel.events"), thread.last_answer(place), thread.last_stable(place)) == (
+            None, 0, None,
+        )  # fmt: skip
 
     async def test_what_was_measured_of_shards_goes_with_them(self, engine):
         """Else a worker would tell for ever of a lag and a breaker that are somebody else's."""
