@@ -27,8 +27,11 @@ _OTHER_KEY: Final = re.compile(
 _PERSON_KEY: Final = re.compile(
     r"^(user|customer|client|buyer|shopper|visitor|recipient|profile|person|contact)(data|profiledata|parameters|info)?$"
 )
-_EMAIL: Final = re.compile(
-    r"[^\s@\"'<>()\[\],;:/?&=#\\|]+@[^\s@\"'<>()\[\],;:/?&=#\\|]+\.[^\s@\"'<>()\[\],;:/?&=#\\|.]+"
+_NO_EMAIL: Final = r"\s@\"'<>()\[\],;:/?&=#\\|"
+_EMAIL: Final = (
+    re.compile(  # from where a word begins, and without a way back: a long word costs its length, not its square
+        rf"(?<![^{_NO_EMAIL}])[^{_NO_EMAIL}]++@[^{_NO_EMAIL}]+\.[^{_NO_EMAIL}.]+"
+    )
 )
 _PHONE: Final = re.compile(r"(?<![\w+])\+\d[\d ().-]{6,18}\d(?!\w)")
 _PAIR: Final = re.compile(r"([?&;#]|^)([^=&?#;\s]{2,40})=([^&#;\s]+)")
