@@ -60,7 +60,8 @@ def _head(status: int, headers: Headers) -> bytes:
         raise ValueError(
             "a header of an answer holds a line break: nothing that was sent to us may begin a line of its own"
         )
-    return b"\r\n".join((_STATUS_LINES[status], *lines, b"\r\n"))
+    first = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} ".encode()  # of Hellotext's, or of a network's before it
+    return b"\r\n".join((first, *lines, b"\r\n"))
 
 
 def answer(status: int, document: Any, *headers: tuple[bytes, bytes]) -> Answer:

@@ -28,6 +28,7 @@ log = structlog.get_logger()
 Handler = Callable[[Request], Awaitable[Answer]]
 
 _PUBLIC: Final = "/v1/public/"
+_OURS: Final = frozenset(("/v1/public/acks", "/v1/public/identifications"))  # whatever the method
 _REPORTS: Final = "/v1/reports/"
 _REPORTS_LIMIT: Final = 4 << 20
 """A hundred reports a call by default, and the vendor does not split what we refuse."""
@@ -116,7 +117,7 @@ class Collector:
                 return await self._hooks.trigger(request, store, resource)
             case "GET", ["v1", "public", "businesses", _]:
                 return await self._tracking.business(request)
-            case _ if path.startswith(_PUBLIC) and ".." not in parts:
+            case _ if path.startswith(_PUBLIC) and ".." not in parts and path not in _OURS:
                 return await self._passed_on(request)
         return _NOT_FOUND
 

@@ -28,10 +28,11 @@ class Bucket:
         now = time.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
-        if self._tokens >= count:
+        needed = min(count, self._burst)  # more than that there never is: the rest is owed
+        if self._tokens >= needed:
             self._tokens -= count
             return 0.0
-        return (min(count, self._burst) - self._tokens) / self._rate
+        return (needed - self._tokens) / self._rate
 
 
 def unpack_body(body: bytes, encoding: bytes, limit: int) -> bytes:
@@ -55,4 +56,6 @@ def unpack_body(body: bytes, encoding: bytes, limit: int) -> bytes:
         raise TooLargeError(f"the body unpacks to more than {limit} bytes")
     if not unpacker.eof:
         raise BadEncodingError("the compressed body is cut")
+    if unpacker.unused_data:
+        raise BadEncodingError("more follows the compressed body: compress it in one piece")
     return plain

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from connectors.pixel.privacy import Scrubber, may_keep, personal_texts
-from connectors.pixel.wire import Told
+from connectors.pixel.wire import Told, WireError
 from schemas import topics
 from schemas.clock import to_text
 from schemas.events import encode, new_id
@@ -12,6 +12,8 @@ from schemas.events import encode, new_id
 SOURCE = "collector"
 _TYPES: Final = {kind: f"pixel.{kind}" for kind in ("event", "acknowledgement", "identification")}
 _SCALARS: Final = ("action", "currency", "object", "object_type", "order", "order_form")
+_MOST_TEXTS: Final = 1000  # to look for one costs time at each word of the body
+_MOST_LETTERS: Final = 64 * 1024
 _LATENCY_MS = 5_000
 """What a slow network takes is no wrong clock."""
 
@@ -116,6 +118,8 @@ def _scrubber(told: Told, sender: Sender) -> Scrubber:
     texts = personal_texts(told.identity) if told.identity else ()
     if not texts:
         return sender.scrubber
+    if len(texts) > _MOST_TEXTS or sum(map(len, texts)) > _MOST_LETTERS:
+        raise WireError("too_large", "user_parameters", "The event tells more of a person than can be looked for.")
     scrubber = Scrubber(sender.secret, sender.country)
     scrubber.learn(texts)
     return scrubber

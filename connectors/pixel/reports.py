@@ -66,8 +66,18 @@ def read_reports(document: Any, sender: Sender, channel: str | None = None) -> t
         try:
             records.append(_record(entry, sender, channel))
         except ReportError as error:
-            refused.append(Refused(str(error), orjson.dumps(entry)))
+            refused.append(Refused(str(error), _raw(entry)))
+        except RecursionError:
+            refused.append(Refused("the report is nested too deeply", _raw(entry)))
     return records, refused
+
+
+def _raw(entry: Any) -> bytes:
+    """Return an entry's bytes; none of one that nests deeper than JSON can be written."""
+    try:
+        return orjson.dumps(entry)
+    except orjson.JSONEncodeError:
+        return b""
 
 
 def _record(entry: Any, sender: Sender, channel: str | None) -> Record:

@@ -23,8 +23,11 @@ _READERS: Final[dict[str, Reader]] = {
     "acknowledgement": read_acknowledgement,
     "identification": read_identification,
 }
+_SHARES: Final = 4  # times a body: what the keys beside a batch's events may come to, for all of them
 _PICTURE: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _UTM: Final = "utm_"
+_LARGEST: Final = 512 * 1024
+"""Of a record: hashes are longer than what they stand for, and Kafka takes no more than twice this."""
 
 
 class Tracking:
@@ -110,6 +113,10 @@ class Tracking:
             raise Refused(
                 refusal(413, "too_large", f"The batch has more than {self._settings.batch_limit} events.", "events")
             )
+        if common and _size(common) * len(events) > _SHARES * self._settings.body_limit:
+            raise Refused(
+                refusal(413, "too_large", "The keys beside events are too large to hold for so many of them.", "events")
+            )
         self._intake.charge(admitted, max(1, len(events)))
         key = _given(request)
         sender = self._intake.sender(request, admitted, server=server or _from_server(request, document))
@@ -145,12 +152,15 @@ def _read(document: dict[str, Any], kind: str, given: str | None, sender: Sender
     """Return the records of a body.
 
     Raises:
-        WireError: it breaks the contract, or nests deeper than JSON can be written.
+        WireError: it breaks the contract, nests deeper than JSON can be written, or is too large for Kafka.
     """
     try:
-        return seal(_READERS[kind](document, given), sender)
-    except orjson.JSONEncodeError as error:
+        sealed = seal(_READERS[kind](document, given), sender)
+    except (orjson.JSONEncodeError, RecursionError) as error:
         raise WireError("invalid", None, "The event is nested too deeply.") from error
+    if len(sealed.event.value) > _LARGEST or (sealed.identity is not None and len(sealed.identity.value) > _LARGEST):
+        raise WireError("too_large", None, f"The event is larger than {_LARGEST} bytes as it is kept.")
+    return sealed
 
 
 def _entry(
@@ -162,7 +172,7 @@ def _entry(
     kind = entry.get("kind")
     try:
         document = {**common, **entry} if common else entry
-        sealed = _read(document, kind if kind in _READERS else "event", given, sender)
+        sealed = _read(document, kind if isinstance(kind, str) and kind in _READERS else "event", given, sender)
     except WireError as error:
         return _rejected(error.errors), None
     return {"status": "received", "id": sealed.id}, sealed
@@ -172,6 +182,18 @@ def _events(document: Any) -> tuple[Any, dict[str, Any]]:
     if not isinstance(document, dict):
         return None, {}
     return document.get("events"), {key: value for key, value in document.items() if key not in {"events", "business"}}
+
+
+def _size(common: dict[str, Any]) -> int:
+    """Return how many bytes the keys beside a batch's events have.
+
+    Raises:
+        WireError: they nest deeper than JSON can be written.
+    """
+    try:
+        return len(orjson.dumps(common))
+    except orjson.JSONEncodeError as error:
+        raise WireError("invalid", None, "The keys beside events are nested too deeply.") from error
 
 
 def _rejected(errors: list[dict[str, str | None]]) -> dict[str, Any]:

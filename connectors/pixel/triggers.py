@@ -51,11 +51,12 @@ def _hint(entry: Any, resource: Resource, sender: Sender, *, deleted: bool) -> R
     id = next(filter(None, (text(fields.get(name)) for name in _IDS[resource])), None)  # noqa: A001  the wire's name
     if id is None or "@" in id:
         raise TriggerError(f"the body names no {resource}: send {{{_IDS[resource][0]!r}: ...}}")
+    told = fields.get("deleted", "")
     hint = {
         "store": sender.store,
         "resource": resource,
         "id": id,
-        "deleted": deleted or str(fields.get("deleted", "")).strip().lower() in _DELETED,
+        "deleted": deleted or (isinstance(told, (str, int)) and str(told).strip().lower() in _DELETED),
         "received_at": to_text(sender.received),
     }
     return Record(topics.VTEX_HINTS.name, topics.VTEX_HINTS.key(sender.store), encode(hint), event=False)

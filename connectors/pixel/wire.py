@@ -252,7 +252,14 @@ def _money(body: Body) -> tuple[str | None, str | None]:
         value = Decimal(str(amount).strip()) if isinstance(amount, (int, float, str)) else None
     except InvalidOperation:
         value = None
-    if value is None or isinstance(amount, bool) or not value.is_finite() or abs(value.adjusted()) > 18:  # noqa: PLR2004  no shop sells for 10^18
+    # No shop sells for 10^18, nor writes 64 digits.
+    if (
+        value is None
+        or isinstance(amount, bool)
+        or not value.is_finite()
+        or abs(value.adjusted()) > 18  # noqa: PLR2004
+        or len(str(amount)) > 64  # noqa: PLR2004
+    ):
         raise WireError("parameter_invalid", "amount", "amount is no number in major units, such as 89.90.")
     return str(amount).strip(), currency.upper() if currency else None
 

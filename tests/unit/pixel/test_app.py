@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 from base64 import b64decode, b64encode
 
@@ -10,6 +11,7 @@ from connectors.pixel.limits import Bucket
 from schemas.events import CloudEvent
 from schemas.fates import DeadLetter
 from schemas.pixel import Identification, TrackingEvent
+from schemas.stores import HellotextAccess
 from tests.unit.pixel.conftest import store_connection
 from tests.unit.pixel.test_wire import FIELDS, JSON
 
@@ -146,6 +148,13 @@ class TestEvents:
         assert [reply.status for reply in replies] == [200] * 3
         assert [event["data"]["action"] for event in bench.topic("pixel.events")] == ["a", "b", "c"]
 
+    async def test_a_body_in_two_compressed_pieces_is_refused(self, make_bench):
+        """What stands in the second would be lost, and was answered 200."""
+        body = gzip.compress(b'{"action":"a"}') + gzip.compress(b" ")
+        reply = await make_bench().call("POST", EVENTS, body, {"content-encoding": "gzip"})
+
+        assert (reply.status, read_error(reply)["type"]) == (415, "invalid")
+
     async def test_the_rate_of_a_store_is_bounded(self, make_bench):
         """429 says when to come back; another store is not touched."""
         other = store_connection(store="other").model_copy(
@@ -257,6 +266,67 @@ class TestBatch:
         assert [result["status"] for result in reply.json()["results"]] == ["received", "rejected", "received"]
         assert [event["data"]["action"] for event in bench.topic("pixel.events")] == ["a", "b"]
 
+    @pytest.mark.parametrize("depth", [200, 300, 1000])
+    async def test_what_nests_deeply_stops_only_itself(self, make_bench, depth):
+        """Deeper than JSON can be written, and than Python follows; wherever it stands."""
+        deep = '{"a":' * depth + "1" + "}" * depth
+        bench = make_bench()
+        events = [f'{{"action": "x.y", "{name}": {deep}}}' for name in ("consent", "metadata", "kind", "session")]
+        events.append(f'{{"action": "x.y", "user_parameters": {{"id": {deep}, "user_id": {deep}}}}}')
+        for body in events:
+            assert (await bench.call("POST", EVENTS, body.encode())).status in {200, 422}
+        batch = await bench.call("POST", "/v1/track/batch", f'[{",".join(events)}, {{"action": "x.y"}}]'.encode())
+        report = '{"messageId": "m", "status": {"groupName": 1}, "seenAt": 1}'
+        reports = [report.replace("1", deep, 1), f'{{"messageId": {deep}}}', deep, report]
+        reports += [f'{{"messageId": "m", "url": {deep}}}', f'{{"messageId": "m", "seenAt": 1, "price": {deep}}}']
+        told = await bench.call("POST", "/v1/reports/infobip/acme?token=hook-secret", f"[{','.join(reports)}]".encode())
+        trigger = await bench.call(
+            "POST", "/v1/triggers/acme/customers?token=hook-secret", f'{{"id": "c", "deleted": {deep}}}'.encode()
+        )
+
+        assert (batch.status, batch.json()["results"][-1]["status"]) == (200, "received")
+        assert (told.status, trigger.status) == (200, 200)
+        assert bench.topic("message.reports")
+
+    @pytest.mark.parametrize("kind", [[], {}, None, 1])
+    async def test_a_kind_that_is_no_text_is_an_event(self, make_bench, kind):
+        """As one without."""
+        reply = await make_bench().post("/v1/track/batch", [{"action": "x.y", "kind": kind}])
+
+        assert reply.json()["results"][0]["status"] == "received"
+
+    async def test_what_grows_past_what_kafka_takes_is_refused(self, make_bench):
+        """Hashes are longer than addresses: one record too large for the broker would stop the spool behind it."""
+        bench = make_bench()
+        grows = {"action": "x.y", "metadata": {"text": "a@b.c " * 30_000}}
+        one = await bench.post(EVENTS, grows)
+        batch = await bench.post("/v1/track/batch", [grows, {"action": "x.y"}])
+
+        assert (one.status, read_error(one)["type"]) == (422, "too_large")
+        assert [result["status"] for result in batch.json()["results"]] == ["rejected", "received"]
+        assert max(len(placed.record.value) for placed in bench.kept()) < 512 * 1024
+
+    async def test_what_holds_for_all_events_of_a_batch_is_bounded(self, make_bench):
+        """A body of 256 kB would become 100 MB of events."""
+        bench = make_bench()
+        shared = {"metadata": {"text": "x" * 200_000}}
+        reply = await bench.post("/v1/track/batch", {**shared, "events": [{"action": "x.y"}] * 500})
+        fits = await bench.post("/v1/track/batch", {**shared, "events": [{"action": "x.y"}] * 5})
+
+        deep = b'{"metadata": ' + b'{"a":' * 300 + b"1" + b"}" * 300 + b', "events": [{"action": "x.y"}]}'
+
+        assert (reply.status, read_error(reply)["type"], fits.status) == (413, "too_large", 200)
+        assert (await bench.call("POST", "/v1/track/batch", deep)).status == 422
+        assert len(bench.kept()) == 5
+
+    async def test_more_personal_values_than_anybody_has_are_refused(self, make_bench):
+        """To look for 20,000 of them in a text takes ten seconds, in which nobody is answered."""
+        bench = make_bench()
+        values = [f"{number:05}value" for number in range(20_000)]
+        reply = await bench.post("/v1/public/identifications", {"session": "S", "user_id": "u", "more": values})
+
+        assert (reply.status, read_error(reply)["type"]) == (422, "too_large")
+
     async def test_a_batch_is_bounded(self, make_bench):
         """One request does not bring more than the limit."""
         assert (await make_bench(batch_limit=2).post("/v1/track/batch", [{"action": "a"}] * 3)).status == 413
@@ -346,8 +416,10 @@ class TestOtherEndpoints:
         assert (len(bench.topic("message.reports")), len(bench.topic("dead.letters"))) == (1, 1)
 
     async def test_unknown_paths_are_json_404(self, make_bench):
-        """Never a redirect, never HTML."""
-        assert read_error(await make_bench().call("GET", "/nothing"))["type"] == "not_found"
+        """Never a redirect, never HTML; nor does Hellotext hear of our own paths with another method."""
+        bench = make_bench()
+        for path in ("/nothing", EVENTS, "/v1/public/acks", "/v1/public/identifications"):
+            assert read_error(await bench.call("GET", path))["type"] == "not_found"
 
     async def test_paths_of_hellotexts_own_are_passed_on(self, make_bench):
         """When Hellotext cannot be reached the page gets a readable 502; nothing climbs out of /public."""
@@ -357,6 +429,20 @@ class TestOtherEndpoints:
 
         assert (gone.status, climbing.status) == (502, 404)
         assert read_error(gone)["type"] == "upstream_unreachable"
+
+    async def test_an_answer_with_a_status_that_nobody_has_named_is_passed_on(self, make_bench):
+        """As a network before Hellotext gives them: 520, 525."""
+
+        async def origin(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 520 \r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+            writer.close()
+
+        async with await asyncio.start_server(origin, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+            bench = make_bench(store_connection(hellotext=HellotextAccess(url=url, business_id="BID123", token="t")))
+            reply = await bench.call("GET", "/v1/public/forms/f1")
+
+        assert (reply.status, reply.body) == (520, b"{}")
 
     async def test_readiness_says_why_not(self, make_bench):
         """Kafka has never answered here; the loop is alive all the same."""
@@ -384,6 +470,14 @@ def test_a_bucket_refills():
     assert bucket.take(5) == 0
     assert 0 < bucket.take(1) <= 0.1
     assert 0.4 < bucket.take(100) <= 0.5
+
+
+def test_more_than_a_bucket_holds_is_paid_for():
+    """A batch larger than the burst is let through a full bucket, and the rest of it is waited for."""
+    bucket = Bucket(rate=1, burst=10)
+
+    assert bucket.take(500) == 0
+    assert 490 < bucket.take(1) <= 491
 
 
 async def test_an_outlet_without_kafka_and_disk_fails_for_everyone_who_waits(make_bench):

@@ -151,6 +151,7 @@ class TestReadEvent:
             ({"action": "x", "amount": True, "currency": "BRL"}, "amount"),
             ({"action": "x", "amount": [1]}, "amount"),
             ({"action": "x", "amount": "1e999"}, "amount"),
+            ({"action": "x", "amount": "1." + "1" * 64}, "amount"),
             ({"action": "x", "tracked_at": "yesterday"}, "tracked_at"),
             ({"action": "x", "tracked_at": {}}, "tracked_at"),
             ({"action": "x", "tracked_at": True}, "tracked_at"),
