@@ -62,7 +62,8 @@ async def everything(settings: Settings, wish: Wish, tell: Tell, echo: Echo) -> 
         CommandError, KafkaSetupError: something does not come up; the message says what to do.
     """
     settings = _with_ports(settings, wish)
-    tell("starting Apache Kafka")
+    given = settings.kafka_bootstrap_servers
+    tell(f"using the broker at {given} (KAFKA_BOOTSTRAP_SERVERS)" if given else "starting Apache Kafka")
     async with resolve_broker(settings.broker(wish.data), tell) as connection:
         settings = settings.model_copy(update={"kafka_bootstrap_servers": connection.bootstrap_servers})
         running = Running(

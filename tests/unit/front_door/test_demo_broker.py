@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from connectors.kafka.errors import BrokerUnreachable
 from hellotext_vtex.demo_broker import for_demo
 from hellotext_vtex.settings import Settings
+from hellotext_vtex.up import Wish, everything
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +45,16 @@ def test_a_prefix_that_is_given_is_used_and_kept():
 
     assert (settings.topic_prefix, own_topics) == ("mine.", False)
     assert "topics mine.*, from TOPIC_PREFIX, are used and kept" in line
+
+
+async def test_a_broker_that_is_given_is_not_said_to_be_started(monkeypatch):
+    """`up` and the demo name it."""
+    monkeypatch.setattr("hellotext_vtex.provisioned.BROKER_PATIENCE_S", 0.1)
+    told = []
+    settings = Settings(kafka_bootstrap_servers="127.0.0.1:1", collector_port=0, console_port=0)
+
+    with pytest.raises(BrokerUnreachable):
+        async with everything(settings, Wish(), told.append, lambda *_: None):
+            pass
+
+    assert told[0] == "using the broker at 127.0.0.1:1 (KAFKA_BOOTSTRAP_SERVERS)"
