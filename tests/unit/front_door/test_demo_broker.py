@@ -49,7 +49,7 @@ def test_a_prefix_that_is_given_is_used_and_kept():
 
 async def test_a_broker_that_is_given_is_not_said_to_be_started(monkeypatch):
     """`up` and the demo name it."""
-    monkeypatch.setattr("hellotext_vtex.provisioned.BROKER_PATIENCE_S", 0.1)
+    monkeypatch.setattr("connectors.kafka.resolve.GIVEN_TIMEOUT_S", 0.1)
     told = []
     settings = Settings(kafka_bootstrap_servers="127.0.0.1:1", collector_port=0, console_port=0)
 
