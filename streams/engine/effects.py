@@ -7,6 +7,7 @@ the effect from the outbox. A call whose outcome was lost runs again if that is 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from time import monotonic, time
 from typing import Any
 
@@ -77,11 +78,35 @@ class EffectRunner:
         self._shards: dict[int, _ShardEffects] = {}
         self._all = asyncio.Semaphore(settings.concurrent)
         self._producer: AIOKafkaProducer | None = None
+        self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect the producer of outcomes: idempotent, all acks; a repeated outcome is a duplicate to its reader."""
-        self._producer = AIOKafkaProducer(**self._options, enable_idempotence=True, acks="all", linger_ms=2)
-        await self._producer.start()
+        producer = self._new_producer()
+        await producer.start()
+        self._producer = producer
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(**self._options, enable_idempotence=True, acks="all", linger_ms=2)
+
+    async def _renew(self, broken: AIOKafkaProducer) -> None:
+        """Put a new producer in the place of one that will never send again: a dead sender answers all with one error."""
+        async with self._renewing:
+            if self._producer is not broken:
+                return
+            fresh = self._new_producer()
+            try:
+                await fresh.start()
+            except (KafkaError, OSError) as error:
+                log.warning("no new producer of outcomes yet", error=repr(error))
+                await fresh.stop()
+                return
+            if self._producer is not broken:  # stopped meanwhile
+                await fresh.stop()
+                return
+            self._producer = fresh
+        with suppress(KafkaError, TimeoutError):
+            await asyncio.wait_for(broken.stop(), SEND_RETRY_S)
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -208,11 +233,13 @@ class EffectRunner:
     async def _send(self, shard: int, outcome: EffectOutcome) -> None:
         key = row_key(outcome.store, outcome.effect).encode()
         value = outcome.model_dump_json().encode()
-        while self._producer is not None:
+        while (producer := self._producer) is not None:
             try:
-                await self._producer.send_and_wait(self._topic, key=key, value=value, partition=shard)
+                await producer.send_and_wait(self._topic, key=key, value=value, partition=shard)
             except KafkaError as error:
                 log.warning("outcome not written yet", effect=outcome.effect, error=repr(error))
+                if not error.retriable:
+                    await self._renew(producer)
                 await asyncio.sleep(SEND_RETRY_S)
             else:
                 return

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from schemas.fates import EffectOutcome
 from streams.engine.effect import Effect
@@ -117,3 +118,26 @@ async def test_a_fenced_shard_begins_no_more_calls(bench):
     await until(lambda: not mine.calls)
     assert bench.made == ["first"]
     assert all(pump.done() for pump in mine.pumps)
+
+
+async def test_a_producer_that_will_never_send_again_is_replaced(bench, monkeypatch):
+    """Its sender has died, and answers all with that error: no outcome would ever be told, and nothing would say so."""
+    monkeypatch.setattr("streams.engine.effects.SEND_RETRY_S", 0.001)
+    stopped = []
+
+    class Dead:
+        async def send_and_wait(self, *_, **__):
+            raise KafkaError("Unexpected error during batch delivery")
+
+        async def stop(self):
+            stopped.append(self)
+
+    async def start():
+        """Have nothing to start."""
+
+    dead = bench.runner._producer = Dead()
+    bench.start = start
+    bench.runner._new_producer = lambda: bench
+    bench.put(CALL)
+    await until(lambda: bench.told)
+    assert (bench.made, stopped, bench.runner._producer) == (["call"], [dead], bench)
