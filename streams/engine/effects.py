@@ -90,7 +90,7 @@ class EffectRunner:
         return AIOKafkaProducer(**self._options, enable_idempotence=True, acks="all", linger_ms=2)
 
     async def _renew(self, broken: AIOKafkaProducer) -> None:
-        """Put a new producer in the place of one that will never send again: a dead sender answers all with one error."""
+        """Replace a producer that will never send again: one whose sender has died answers all with its error."""
         async with self._renewing:
             if self._producer is not broken:
                 return
