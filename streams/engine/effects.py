@@ -119,6 +119,7 @@ class EffectRunner:
         mine = self._shards[shard] = _ShardEffects(claim)
         for key, row in sorted(outbox.items(), key=lambda item: item[1]["seq"]):
             self._pump(shard, mine, mine.lanes.put(key, row))
+        self._count()
 
     async def let_go(self) -> None:
         """Stop making calls; those under way get a moment to end, for the next owner starts its own."""

@@ -69,6 +69,12 @@ async def bench():
     await bench.runner.let_go()
 
 
+async def test_what_the_last_owner_has_left_is_counted_at_once(bench):
+    """A backlog that waits for a destination shows, although nothing is added to it."""
+    bench.put(*(replace(CALL, id=f"call-{n}", not_before=2**53) for n in range(3)))
+    assert bench.runner._metrics.effects_waiting._value.get() == 3
+
+
 async def test_what_was_taken_back_while_it_was_claimed_is_not_made(bench):
     """A message to somebody who is forgotten in the very transaction that would have claimed it."""
     bench.on_claim = lambda key: bench.runner.changed(0, {key: None}) if key == "acme/call" else None
