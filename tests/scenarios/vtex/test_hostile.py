@@ -8,6 +8,7 @@ import pytest
 
 from sandbox.vtex.budget import Budget
 from sandbox.vtex.hostility import GENTLE, harsh
+from sandbox.vtex.keys import CONNECTOR, Resource
 from sandbox.vtex.serve import serving
 from sandbox.vtex.shop import Shop
 from tests.scenarios.vtex.agreed import last_is_the_shops, rows_of, written_once
@@ -25,6 +26,7 @@ PATIENT = replace(
 
 
 LONG = pytest.mark.long
+LISTS = CONNECTOR - {Resource.FEED_ADMIN, Resource.FEED_VIEW}
 
 
 def _mixed(seed):
@@ -54,14 +56,26 @@ async def test_a_hostile_vtex_is_read_truly(kafka, hostility):
 
     Deletes and refunds included; every feed event committed; the budget kept; and no change is written twice.
     """
-    seed = hostility.seed
-    shop = Shop("acme", hostility=hostility, budget=Budget(rate=2000, burst=60))
+    await _read_truly(kafka, Shop("acme", hostility=hostility, budget=Budget(rate=2000, burst=60)), PATIENT)
+
+
+async def test_a_hostile_vtex_without_a_feed_is_read_truly(kafka):
+    """The key may not read one: lists that are behind, and as full of faults, come to the same."""
+    hostility = harsh(21, lag=1.5, wipes=0.0, list_lag=0.7)
+    shop = Shop("acme", hostility=hostility, budget=Budget(rate=2000, burst=60), resources=LISTS)
+    often = replace(PATIENT, rest=0.3, orders=replace(PATIENT.orders, lists_wide_every=1.0))
+    await _read_truly(kafka, shop, often)
+    assert shop.feeds == {}
+
+
+async def _read_truly(kafka, shop, settings):
+    seed = shop.hostility.seed
     fill(shop, 300)
     life, dice = Life(shop, seed), random.Random(seed)
     async with serving({"acme": shop}) as url:
         store = connected(shop, url)
         await connect(kafka, store)
-        async with polling(kafka, PATIENT):
+        async with polling(kafka, settings):
             living = asyncio.create_task(life.go_on())
             placed = []
             for _ in range(25):
