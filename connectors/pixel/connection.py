@@ -23,7 +23,20 @@ _BROKEN: Final = refusal(400, "invalid", "This is no HTTP/1.1 request.")
 _HEAD_TOO_LARGE: Final = refusal(431, "too_large", f"The request's head has more than {_HEAD_LIMIT} bytes.")
 _TOO_SLOW: Final = refusal(408, "timeout", "The body did not come in time.")
 
+_FORWARDED: Final = b"x-forwarded-for"
+_LONGEST_TARGET: Final = 0xFFFF  # of the parser of addresses
+
 Phase = Literal["head", "body", "idle", "leaving"]
+
+
+class _Nowhere(dict[bytes, bytes]):
+    """Where trailers go: they come after the body, without end if their sender likes, and replace no header."""
+
+    def __setitem__(self, _name: bytes, _value: bytes) -> None:
+        """Keep nothing."""
+
+
+_NOWHERE: Final = _Nowhere()
 
 
 class Application(Protocol):
@@ -134,19 +147,23 @@ class Connection(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; of a repeated one the last counts."""
-        self._headers[name.lower()] = value
+        """Take a header; of a repeated one the last counts, but proxies each write their own `X-Forwarded-For`."""
+        name = name.lower()
+        if name in self._headers and name == _FORWARDED:
+            value = self._headers[name] + b", " + value
+        self._headers[name] = value
 
     def on_headers_complete(self) -> None:
         """Wait for the body, unless it says that it is too large."""
         self._phase = "body"
         self._quiet = 0
+        self._head, self._headers = self._headers, _NOWHERE
         self._target = _target(self._url) if len(self._url) <= _REMEMBERED else _parse(self._url)
         self._limit = self._application.body_limit(self._target[0])
-        declared = self._headers.get(b"content-length")
+        declared = self._head.get(b"content-length")
         if declared is not None and int(declared) > self._limit:
             raise Refused(_too_large(self._limit))
-        if b"expect" in self._headers and self._work is None and not self._parser.should_upgrade():
+        if b"expect" in self._head and self._work is None and not (self._parser.should_upgrade() or self._is_old()):
             self._transport.write(_CONTINUE)
 
     def on_body(self, part: bytes) -> None:
@@ -168,10 +185,12 @@ class Connection(asyncio.Protocol):
         if parser.should_upgrade() and self._method != "CONNECT":
             return  # see _feed
         self._phase = "idle"
+        # Who keeps a connection in HTTP/1.0 waits to be told so in its words; to end it is right in any version.
+        keep_alive = parser.should_keep_alive() and not (b"connection" in self._head and self._is_old())
         self._queue(
             Request(
-                self._method, self._target, self._headers, bytes(self._body),
-                limit=self._limit, address=self._address, keep_alive=parser.should_keep_alive(),
+                self._method, self._target, self._head, bytes(self._body),
+                limit=self._limit, address=self._address, keep_alive=keep_alive,
             )
         )  # fmt: skip
 
@@ -187,8 +206,8 @@ class Connection(asyncio.Protocol):
             idle: sweeps that a connection may be kept between two requests.
         """
         self._quiet += 1
-        if self._room is not None and self._quiet > patience:
-            self._transport.abort()
+        if self._quiet > patience and (self._room is not None or self._transport.is_closing()):
+            self._transport.abort()  # its answers are not read, and would be waited for without end
         elif self._work is not None or self._quiet <= (idle if self._phase == "idle" else patience):
             return
         elif self._phase == "body":
@@ -220,13 +239,16 @@ class Connection(asyncio.Protocol):
             if self._method == "CONNECT":
                 self._deaf = self._stopping = True  # what follows is no HTTP
                 return None
-            del self._headers[b"upgrade"]
+            del self._head[b"upgrade"]
             version = self._parser.get_http_version()
-            lines = [b"%s: %s" % header for header in self._headers.items()]
+            lines = [b"%s: %s" % header for header in self._head.items()]
             self._parser = httptools.HttpRequestParser(self)
             head = f"{self._method} ".encode() + self._url + f" HTTP/{version}".encode()
             return b"\r\n".join((head, *lines, b"", data[upgrade.args[0] :]))
         return None
+
+    def _is_old(self) -> bool:
+        return self._parser.get_http_version() == "1.0"
 
     def _queue(self, item: Request | Answer) -> None:
         self._waiting.append(item)
@@ -261,7 +283,9 @@ class Connection(asyncio.Protocol):
                     return
                 if self._room is not None:
                     await self._room
-            if not (transport.is_reading() or transport.is_closing()):
+            if self._stopping:  # since the last answer was written, while its sender read it
+                transport.close()
+            elif not (transport.is_reading() or transport.is_closing()):
                 transport.resume_reading()
         finally:
             self._work = None
@@ -284,8 +308,10 @@ def _parse(url: bytes) -> tuple[str, bytes, bytes]:
     """Return path, the path as it was sent, and query.
 
     Raises:
-        Refused: 400 when it is no address.
+        Refused: 400 when it is no address, 431 when it is longer than any may be.
     """
+    if len(url) > _LONGEST_TARGET:
+        raise Refused(_HEAD_TOO_LARGE)
     try:
         parsed = httptools.parse_url(url)
         raw_path = parsed.path or b"/"

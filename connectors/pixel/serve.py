@@ -73,7 +73,7 @@ async def run_collector(
     ]
     try:
         host, port = listener.getsockname()[:2]
-        ready(f"http://{host}:{port}")
+        ready(url(host, port))
         with _garbage_seldom():
             await _first_of(stop.wait(), helpers)
     finally:
@@ -134,6 +134,11 @@ async def _open_doors(
                     error=type(error).__name__,
                 )
             await asyncio.sleep(_RETRY)
+
+
+def url(host: str, port: int) -> str:
+    """Return the address of a socket as others write it."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def bind(settings: CollectorSettings) -> socket.socket:

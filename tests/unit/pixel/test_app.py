@@ -190,6 +190,15 @@ class TestEvents:
         assert b"203.0.113" not in placed.record.value
         assert b"db8:1:2" not in placed.record.value
 
+    async def test_each_proxy_may_write_a_line_of_its_own(self, make_bench):
+        """As HAProxy does, instead of adding to the line that came."""
+        bench = make_bench(trusted_proxies=2)
+        lines = {"X-Forwarded-For": "9.9.9.9, 198.51.100.23", "x-forwarded-for": "10.0.0.2"}
+        await bench.call("POST", EVENTS, b'{"action":"x"}', lines, client=("10.0.0.3", 1))
+
+        (event,) = bench.topic("pixel.events")
+        assert event["data"]["device"]["network"] == "198.51.100.0/24"
+
     async def test_global_privacy_control_is_a_denial(self, make_bench):
         """Unless this very page was told otherwise."""
         bench = make_bench()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connectors.pixel.answers import OPEN, Answer, answer
 from connectors.pixel.connection import Connection
 from connectors.pixel.request import Request
+from connectors.pixel.serve import url
 from connectors.pixel.server import Server
 
 LIMIT = 1000
@@ -211,7 +212,12 @@ class TestRequests:
 
     @pytest.mark.parametrize(
         ("head", "kept"),
-        [(b"GET / HTTP/1.1", True), (b"GET / HTTP/1.0", False), (b"GET / HTTP/1.1\r\nconnection: close", False)],
+        [
+            (b"GET / HTTP/1.1", True),
+            (b"GET / HTTP/1.0", False),
+            (b"GET / HTTP/1.0\r\nconnection: keep-alive", False),
+            (b"GET / HTTP/1.1\r\nconnection: close", False),
+        ],
     )
     async def test_a_connection_ends_when_its_sender_says_so(self, head, kept):
         """And the answer says it, too."""
@@ -266,6 +272,21 @@ class TestRequests:
 
         assert (told, status) == (b"HTTP/1.1 100 Continue\r\n\r\n", 200)
         assert orjson.loads(body)["body"] == "hi"
+
+    async def test_nobody_is_told_to_continue_in_http_1_0(self):
+        """It has no such answer: the sender would take it for the only one."""
+        sent = b"POST / HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\nhi"
+        async with listening() as host:
+            assert paths(await host.all_of(sent)) == ["/"]
+
+    async def test_what_comes_behind_a_body_is_no_header(self):
+        """A proxy passes trailers on as they were sent: they replace nothing, and nothing is kept of them."""
+        trailers = b"content-encoding: gzip\r\n" + b"x: y\r\n" * 30_000
+        sent = b"POST /a HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n" + trailers + b"\r\n"
+        async with listening() as host:
+            raw = await host.all_of(sent + BODY % b"b")
+
+        assert [orjson.loads(body)["body"] for _, _, body in replies(raw)] == ["hi", ""]
 
     async def test_who_sends_no_more_still_gets_the_answer(self):
         """A half-closed connection is not a lost one."""
@@ -336,6 +357,56 @@ class TestBounds:
             writer.close()
 
         assert status == 431
+
+    async def test_a_target_is_bounded(self):
+        """In one piece with its head, too."""
+        async with listening() as host:
+            raw = await host.all_of(BODY % (b"a" * 70_000))
+
+        assert [(status, headers["connection"]) for status, headers, _ in replies(raw)] == [(431, "close")]
+
+    async def test_a_last_answer_that_nobody_reads_is_not_waited_for(self):
+        """Such connections would use up all that there may be."""
+        async with listening() as host:
+            connection, wire = await self._answered(
+                host, BODY.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n") % b"a"
+            )
+            assert wire.closed
+            for number in range(5):
+                assert wire.aborted == 0, number
+                connection.sweep(4, 12)
+            assert wire.aborted == 1
+            connection.connection_lost(None)
+
+    async def test_who_is_told_to_stop_while_an_answer_is_read_stops_behind_it(self):
+        """And so does who has said meanwhile that it sends no more."""
+        for ends in (Connection.stop, Connection.eof_received):
+            async with listening() as host:
+                connection = Connection(host.server)
+                connection.connection_made(wire := Recorder())
+                connection.pause_writing()
+                connection.data_received(BODY % b"a")
+                async with asyncio.timeout(10):
+                    while not wire.written:  # noqa: ASYNC110  its own task writes
+                        await asyncio.sleep(0)
+                ends(connection)
+                assert not wire.closed
+                connection.resume_writing()
+                async with asyncio.timeout(10):
+                    while connection._work is not None:  # noqa: ASYNC110  its own task ends
+                        await asyncio.sleep(0)
+                assert wire.closed
+                connection.connection_lost(None)
+
+    @staticmethod
+    async def _answered(host: Listening, sent: bytes) -> tuple[Connection, "Recorder"]:
+        connection = Connection(host.server)
+        connection.connection_made(wire := Recorder())
+        connection.data_received(sent)
+        async with asyncio.timeout(10):
+            while connection._work is not None:  # noqa: ASYNC110  its own task ends
+                await asyncio.sleep(0)
+        return connection, wire
 
     async def test_a_head_behind_a_long_pipeline_is_not_taken_for_a_long_head(self):
         """They come in one piece, larger than any head may be."""
@@ -474,12 +545,14 @@ class Recorder(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1)})
         self.written = b""
+        self.closed = False
+        self.aborted = 0
 
     def write(self, data) -> None:
         self.written += bytes(data)
 
     def is_closing(self) -> bool:
-        return False
+        return self.closed
 
     def is_reading(self) -> bool:
         return True
@@ -490,7 +563,17 @@ class Recorder(asyncio.Transport):
 
     def write_eof(self) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+
+@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80")])
+def test_the_address_that_is_told_can_be_called(host, told):
+    """An IPv6 address stands in brackets."""
+    assert url(host, 80) == told
 
 
 def test_nothing_that_was_sent_to_us_begins_a_line_of_an_answer():
