@@ -8,7 +8,13 @@ from aiokafka import AIOKafkaProducer
 
 from connectors.kafka.dead_letters import list_letters, redrive, remove, show
 from schemas import topics
+from streams.calls import handlers
+from streams.forward import ForwardAgent
+from streams.stores import Stores
+from tests.crash.engine.running import running, until
+from tests.destinations import StandInHellotext
 from tests.scenarios.audit.test_dead_letters import SHARD, a_letter, bury, records
+from tests.stores import GivenDirectory, a_store
 
 pytestmark = pytest.mark.broker
 
@@ -98,3 +104,27 @@ async def test_letters_are_put_away_without_being_sent(kafka):
 
     assert [letter.offset for letter in await list_letters(kafka)] == [1]
     assert await records(kafka, "pixel.events") == []
+
+
+async def test_a_refused_event_reaches_hellotext_after_the_redrive(kafka, tmp_path):
+    """The whole way: refused, a letter that refers to it, redriven once Hellotext takes it, and then it is there."""
+    hellotext = StandInHellotext()
+    stores = Stores(GivenDirectory(a_store()), lambda sealed: sealed)
+    made = handlers(stores, hellotext.client())
+    hellotext.answers(422)
+    at = "2026-11-26T10:00:00.000Z"
+    data = {"store": "acme", "session": "s1", "at": at, "device": {}, "action": "product.viewed"}
+    event = orjson.dumps({"specversion": "1.0", "id": "e1", "source": "tracking", "type": "tracking.event", "time": at,
+                          "store": "acme", "receivedtime": at, "data": data})  # fmt: skip
+
+    async with running(kafka, tmp_path, handlers=made, agents=[ForwardAgent(stores)]):
+        await put(kafka, "tracking.events", event)
+        while not (letters := await list_letters(kafka)):
+            pass
+        assert [(letter.letter, letter.obstacle) for letter in letters] == [("forward/e1", None)]
+        assert hellotext.events == []
+
+        hellotext.heals()
+        assert [each.outcome for each in await redrive(kafka, letters)] == ["redriven"]
+        await until("the event is there", lambda: len(hellotext.events) == 1)
+    assert await list_letters(kafka) == []
