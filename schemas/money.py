@@ -28,6 +28,15 @@ def exponent(currency: str) -> int:
     return get_currency_precision(currency)
 
 
+def is_currency(code: str) -> bool:
+    """Say whether a code names a currency; a vendor may write anything of three letters."""
+    try:
+        exponent(code)
+    except UnknownCurrencyError:
+        return False
+    return True
+
+
 def from_major(amount: float | str | Decimal, currency: str) -> int:
     """Return minor units of an amount in major units (`89.90` BRL is 8990).
 

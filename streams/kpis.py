@@ -14,7 +14,8 @@ from collections import defaultdict
 from typing import Any
 
 from schemas import topics
-from streams.engine.agent import Agent, Batch, NotYet, Record, Shard
+from schemas.money import exponent, is_currency
+from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard
 from streams.figures.costs import Tariff
 from streams.figures.counter import Counter
 from streams.figures.ledger import Ledger
@@ -72,7 +73,7 @@ class KpisAgent(Agent):
                 known = self._stores.of(store)
             except NotYet:  # disconnected: its figures stand
                 continue
-            if _tariff_mark(known) != used:
+            if _tariff_mark(known) != used and is_currency(known.connection.currency):
                 _reckon_anew(shard, known)
                 reckoned[store] = _tariff_mark(known)
 
@@ -135,6 +136,8 @@ class _Work:
         counter = self._counters.get(store)
         if counter is None:
             facts = self._books.of(store)
+            if not is_currency(facts.known.connection.currency):
+                raise Poison("the store's currency is none that we know: connect it again with another one")
             counter = self._counters[store] = Counter(self._shard, facts)
             reckoned = self._shard.table(STORES)
             if store not in reckoned:
@@ -154,6 +157,8 @@ def _read_campaign(record: Record) -> dict[str, Any] | None:
     if record.value is None:
         return None
     row = read_row(record)
+    if row.get("currency") is not None:
+        exponent(row["currency"])
     return {"day": row["day"], **{name: row.get(name) for name in _CAMPAIGN_FIELDS[1:]}}
 
 

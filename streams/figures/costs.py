@@ -7,6 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, NamedTuple
 
+from schemas.money import is_currency
 from schemas.stores import Price, StoreConnection
 from streams.figures.counting import Sums
 
@@ -44,7 +45,8 @@ class Tariff:
     def of(cls, store: StoreConnection) -> "Tariff":
         """Return a store's."""
         rates = tuple(sorted((rate.currency, rate.since, Decimal(rate.rate)) for rate in store.rates))
-        return cls(store.currency, store.country, store.prices, rates)
+        prices = tuple(line for line in store.prices if is_currency(line.currency))
+        return cls(store.currency, store.country, prices, rates)
 
     def price(self, channel: str | None) -> Price | None:
         """Return the price list's line for a channel: its own country's before the general one."""

@@ -7,6 +7,7 @@ is all that a correction takes.
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from schemas.money import is_currency
 from streams.journeys import messages
 from streams.journeys.messages import REACHED, STATUSES
 
@@ -57,7 +58,7 @@ def count_message(
         counted["k"] = clicks
     if visitors:
         counted["v"] = dict(visitors)
-    if "p" in row:
+    if "p" in row and is_currency(row["p"][3]):
         counted["p"] = row["p"][2:]
     return counted
 

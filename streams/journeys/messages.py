@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.clock import local_day, to_ms
+from schemas.money import is_currency
 from streams.journeys.limits import CLICK_REPORTS, OTHER_REPORTS, digest, recent_times
 from streams.journeys.tables import DAY_MS
 
@@ -86,7 +87,7 @@ def _join_texts(new: Row, facts: Mapping[str, Any]) -> None:
 
 def _join_price(new: Row, report: Report) -> None:
     price, currency = report.facts.get("price_micros"), report.facts.get("currency")
-    if price is None or currency is None:
+    if price is None or currency is None or not is_currency(currency):
         return
     told = [report.at, report.id, price * (report.facts.get("parts") or 1), currency]
     new["p"] = max(told, new.get("p", told))

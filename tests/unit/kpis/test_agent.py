@@ -13,7 +13,7 @@ from streams.engine.testing import MemoryShard
 from streams.figures.tables import CELLS, VISITORS
 from streams.kpis import KpisAgent
 from streams.stores import Stores
-from tests.oracle.running import cells, fates
+from tests.oracle.running import cells, fates, standing
 from tests.oracle.telling import DAY, EMAIL, HOUR, PHONE, campaign, customer, event, landing, order, report
 from tests.oracle.worlds import NOW
 from tests.stores import GivenDirectory, a_store
@@ -92,6 +92,28 @@ class TestMessages:
 
         assert shop.figures("clicks", "engaged") == (2, 1)
         assert [row["counts"] for row in fates(shop, "kpis")] == [{"counted": 2, "duplicate": 1}]
+
+    async def test_a_price_in_no_currency_is_no_price(self, shop):
+        """A vendor may write anything of three letters; that stops neither the message nor those of other stores."""
+        await shop.tell(report("delivered", price_micros=1_000, currency="ZZZ"), report("seen"))
+        await shop.tell(campaign(cost_micros=1, currency="ZZZ"))
+
+        assert shop.figures("sent", "delivered", "seen", "cost_micros") == (1, 1, 1, None)
+        assert [letter["topic"] for letter in shop.dead_letters()] == ["campaigns"]
+
+    async def test_a_store_in_no_currency_stops_only_itself(self, shop):
+        """Its records are dead-lettered one by one; it is no bug of the agent, which goes on."""
+        shop.directory.put(a_store(currency="ZZZ"))
+        shop.directory.put(a_store("other"))
+        for number in range(60):
+            shop.put(*report("sent", f"m{number}"))
+        _, key, value = report("sent")
+        shop.put(topics.MESSAGE_REPORTS, key.replace(b"acme", b"other"), value.replace(b"acme", b"other"))
+        await shop.settle()
+        await shop.tick()
+
+        assert len([letter for letter in shop.dead_letters() if letter["step"] == "kpis"]) == 60
+        assert {row["store"] for row in standing(shop, topics.KPI_CAMPAIGNS).values()} == {"other"}
 
 
 class TestLandings:
