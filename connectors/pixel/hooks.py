@@ -1,11 +1,15 @@
 """The endpoints that vendors call: Infobip's reports, VTEX's triggers and hooks."""
 
+from typing import Final
+
 from connectors.pixel.admission import Admitted, holds_secret
 from connectors.pixel.answers import RECEIVED, Answer, refusal
 from connectors.pixel.intake import Intake
-from connectors.pixel.reports import read_reports
+from connectors.pixel.reports import entries, read_reports
 from connectors.pixel.request import Refused, Request
 from connectors.pixel.triggers import RESOURCES, TriggerError, is_ping, read_hints
+
+_MOST_REPORTS: Final = 10_000  # a report has 400 bytes and more
 
 
 class Hooks:
@@ -22,9 +26,11 @@ class Hooks:
         admitted, raw = self._authenticated(request, store)
         document = await self._intake.document(raw, admitted)
         sender = self._intake.sender(request, admitted)
+        if len(entries(document)) > _MOST_REPORTS:
+            return refusal(413, "too_large", f"The body has more than {_MOST_REPORTS} reports: send less at once.")
         records, refused = read_reports(document, sender, request.query.get("channel"))
-        for entry in refused:
-            await self._intake.bury(admitted, "unreadable report", entry.reason, entry.raw)
+        letters = [self._intake.letter(admitted, "unreadable report", one.reason, one.raw) for one in refused]
+        await self._intake.store(admitted, letters)
         await self._intake.store(admitted, records)
         self._intake.count("report", len(records))
         return RECEIVED

@@ -134,7 +134,11 @@ class Intake:
             ) from None
 
     async def bury(self, admitted: Admitted, reason: str, detail: str, raw: bytes) -> None:
-        """Keep what could not be read in `dead.letters`, with its bytes, cut."""
+        """Keep what could not be read in `dead.letters`."""
+        await self.store(admitted, [self.letter(admitted, reason, detail, raw)])
+
+    def letter(self, admitted: Admitted, reason: str, detail: str, raw: bytes) -> Record:
+        """Return the record of what could not be read, with its bytes, cut."""
         letter = new_id()
         row = {
             "store": admitted.name,
@@ -146,7 +150,7 @@ class Intake:
             "at": to_text(time.time_ns() // 1_000_000),
         }
         topic = topics.DEAD_LETTERS
-        await self.store(admitted, [Record(topic.name, topic.key(admitted.name, letter), encode(row), event=False)])
+        return Record(topic.name, topic.key(admitted.name, letter), encode(row), event=False)
 
     def count(self, kind: str, number: int = 1) -> None:
         """Count accepted events."""

@@ -424,6 +424,16 @@ class TestOtherEndpoints:
         assert reply.status == 200
         assert (len(bench.topic("message.reports")), len(bench.topic("dead.letters"))) == (1, 1)
 
+    async def test_reports_are_bounded_and_kept_together(self, make_bench):
+        """4 MB of nothing would be two million dead letters, one after another."""
+        bench = make_bench()
+        path = "/v1/reports/infobip/acme?token=hook-secret"
+        kept = await bench.post(path, [1] * 1000)
+        many = [await bench.post(path, body) for body in ([1] * 10_001, {"results": [1] * 10_001})]
+
+        assert [kept.status, *(reply.status for reply in many)] == [200, 413, 413]
+        assert len(bench.topic("dead.letters")) == 1000
+
     async def test_unknown_paths_are_json_404(self, make_bench):
         """Never a redirect, never HTML; nor does Hellotext hear of our own paths with another method."""
         bench = make_bench()
