@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from time import monotonic
+from time import monotonic, time
 
 import structlog
 
 from schemas.topics import Topic
 from streams.engine.agent import Record
+from streams.engine.disk import STALE_MS
 from streams.engine.effects import EffectRunner
 from streams.engine.errors import Fatal
 from streams.engine.fuse import Fuses
@@ -72,6 +73,7 @@ class Engine:
         )  # fmt: skip
         self._producers: dict[int, ShardProducer] = {}
         self._next_sweep = 0.0
+        self._checked_at = time()
 
     def _free(self) -> None:
         self.on_freed()
@@ -197,7 +199,15 @@ class Engine:
         return self.parts.of(table, number)
 
     def check(self) -> None:
-        """Exit when a shard was fenced and no rebalance took it away; tidy up now and then."""
+        """Exit when a shard was fenced and no rebalance took it away, or after a long sleep; tidy up now and then."""
+        slept, self._checked_at = time() - self._checked_at, time()
+        if slept * 1000 > STALE_MS:
+            self._fatal(Fatal(
+                EXIT_FENCED,
+                f"this worker did not run for {slept / 3600:.0f} hours (suspended, or its clock was set): its tables "
+                "in memory may have missed tombstones that are compacted away by now. The worker exits and is "
+                "restarted: it reads its tables anew; nothing is lost or doubled.",
+            ))  # fmt: skip
         if self.live and monotonic() >= self._next_sweep:
             self._next_sweep = monotonic() + SWEEP_S
             self.parts.sweep()

@@ -7,9 +7,9 @@ import structlog
 from schemas.topics import Topic
 from streams.engine.agent import Agent, Batch, Record
 from streams.engine.errors import NotYet, Poison, together
-from streams.engine.fates import reason_of, spans_of, trace_of
+from streams.engine.fates import reason_of, spans_of, store_of, trace_of
 from streams.engine.fuse import Fuses
-from streams.engine.staged import StagedTable
+from streams.engine.table import Table
 from streams.engine.turn import Turn
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ def process(
                         error=reason_of(error))  # fmt: skip
             batch = _one_by_one(turn, agent, topic, records, fuses=fuses, patience=patience)
         else:
-            fuses.good(agent.name, topic.name, len(records))
+            fuses.good(agent.name, topic.name, {store: span.count for store, span in spans.items()})
         turn.settle(agent.name, batch, spans)
 
 
@@ -92,10 +92,10 @@ def _one_by_one(
             if asking:  # this run of the turn comes to nothing; the next one decides
                 continue
             if not isinstance(error, Poison):
-                fuses.bad(agent.name, topic.name, error)
+                fuses.bad(agent.name, topic.name, store_of(record), error)
             _bury(turn, agent, whole, record, error)
         else:
-            fuses.good(agent.name, topic.name, 1)
+            fuses.good(agent.name, topic.name, {store_of(record): 1})
             whole.not_counted += single.not_counted
             whole.passed_over += single.passed_over
     if asking:
@@ -121,7 +121,7 @@ def _bury(turn: Turn, agent: Agent, batch: Batch, record: Record, error: Excepti
 
 
 def tick(turn: Turn, agents: Sequence[Agent]) -> list[str]:
-    """Tick every agent and expire keys; return the names of agents that raised (what they did is undone)."""
+    """Tick every agent; return the names of agents that raised (what they did is undone)."""
     failed = []
     for agent in agents:
         try:
@@ -134,12 +134,18 @@ def tick(turn: Turn, agents: Sequence[Agent]) -> list[str]:
                 "agent raised in tick(): undone, tried again at the next",
                 agent=agent.name, shard=turn.number, where=trace_of(error),
             )  # fmt: skip
-    left = EXPIRED_PER_TURN
-    for view in _expiring(turn, agents):
-        left -= view.expire(left)
     return failed
 
 
-def _expiring(turn: Turn, agents: Sequence[Agent]) -> list[StagedTable]:
-    tables = {table.name: table for agent in agents for table in agent.tables if table.ttl_ms}
-    return [turn.table(table) for table in tables.values()]
+def expire(turn: Turn, tables: Sequence[Table]) -> list[Table]:
+    """Stage tombstones for keys whose time to live is over, so many as a transaction may carry.
+
+    Returns:
+        The tables, in the order in which the next turn goes on; none when nothing is left.
+    """
+    left = EXPIRED_PER_TURN
+    for number, table in enumerate(tables, 1):
+        left -= turn.table(table).expire(left)
+        if left <= 0:
+            return [*tables[number:], *tables[:number]]
+    return []

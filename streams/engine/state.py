@@ -11,7 +11,7 @@ from streams.engine.agent import Agent, Record
 from streams.engine.fuse import Fuses
 from streams.engine.outbox import OUTBOX, Outcomes, Row, started_row
 from streams.engine.parts import Part
-from streams.engine.process import Patience, process, tick
+from streams.engine.process import Patience, expire, process, tick
 from streams.engine.table import Table
 from streams.engine.turn import Turn
 
@@ -55,6 +55,7 @@ class Line:
             for table in agent.tables:
                 if self.tables.setdefault(table.name, table) != table:
                     raise ValueError(f"two tables share the name {table.name!r} but differ")
+        self.expiring = [table for table in self.tables.values() if table.ttl_ms]
 
 
 class ShardState:
@@ -75,6 +76,8 @@ class ShardState:
         self._fuses = fuses
         self._sequence = 1 + max((row["seq"] for row in self.outbox().values()), default=0)
         self.failed_ticks: list[str] = []
+        self._overdue: Sequence[Table] = ()
+        """Tables with more expired keys than one turn could take: the next turn goes on, whatever it is for."""
 
     def outbox(self) -> dict[str, Row]:
         """Return the rows of the outbox."""
@@ -106,6 +109,8 @@ class ShardState:
         self._claim(turn, claims)
         if ticking:
             self.failed_ticks = tick(turn, self._line.agents)
+        if ticking or self._overdue:
+            self._overdue = expire(turn, self._overdue or self._line.expiring)
         return turn
 
     @staticmethod
@@ -115,7 +120,7 @@ class ShardState:
             row = outbox.get(key)
             if row is not None:
                 outbox[key] = started_row(row)
-        turn.keep()
+        turn.keep_as_it_is()
 
     def committed(self, turn: Turn, positions: Mapping[str, int]) -> None:
         """Take over what a committed turn has changed.

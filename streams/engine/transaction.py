@@ -87,7 +87,11 @@ class Transaction:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._commit(turn)
-        except (Fenced, TooLargeForBroker, asyncio.CancelledError):
+        except TooLargeForBroker:
+            async with asyncio.timeout(self._timeout_s):
+                await self.producer.abort()  # refused, when another worker owns the shard by now
+            raise
+        except (Fenced, asyncio.CancelledError):
             raise
         except InvalidTimestampError as error:
             raise Fatal(

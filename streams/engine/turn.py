@@ -3,6 +3,7 @@
 Its steps (an agent on a batch, on one record, on a tick) run between savepoints: `keep()` or `drop()`.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -80,7 +81,13 @@ class Turn:
 
     def keep(self) -> None:
         """End a step that succeeded; what does not fit raises, and the step has to be dropped."""
-        limit = self.record_limit - OVERHEAD
+        self._keep(self.record_limit - OVERHEAD)
+
+    def keep_as_it_is(self) -> None:
+        """End a step that rewrote what fitted before, and may be a byte longer."""
+        self._keep(sys.maxsize)
+
+    def _keep(self, limit: int) -> None:
         # All are encoded before any is kept: what does not fit in one table must leave no trace in another.
         encoded = [(view, view.encoded(limit)) for view in self.views.values() if view.touched]
         for view, rows in encoded:

@@ -1,5 +1,6 @@
 """The worker around the shards: whole shards only, names, health, and what agents may not share."""
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from schemas import topics
 from streams.engine import agent as interface
 from streams.engine.agent import JSON, TEXT, Agent, Table
 from streams.engine.assignor import ShardedAssignor
+from streams.engine.disk import STALE_MS
 from streams.engine.engine import Engine
 from streams.engine.errors import Fatal
 from streams.engine.fetch import FetchThread
@@ -81,6 +83,14 @@ class TestShards:
         with pytest.raises(Fatal, match=r"without \['test-tracking.events'\]") as caught:
             engine._whole_shards([part for part in whole if "tracking" not in part[0]])
         assert caught.value.code == EXIT_SPLIT_SHARD
+
+    async def test_a_worker_that_slept_for_a_day_reads_its_tables_anew(self, engine, monkeypatch):
+        """Compaction may have taken tombstones that it has not seen."""
+        engine.check()
+        later = time.time() + STALE_MS / 1000 + 60
+        monkeypatch.setattr("streams.engine.engine.time", lambda: later)
+        with pytest.raises(Fatal, match="did not run for 12 hours"):
+            engine.check()
 
     async def test_a_shard_without_its_tables_ends_the_worker(self, engine):
         """It would count from nothing."""

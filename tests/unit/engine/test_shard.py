@@ -7,7 +7,7 @@ import pytest
 
 from schemas import topics
 from streams.engine.agent import JSON, Agent, NotYet, Record, Table
-from streams.engine.errors import Fatal, Fenced
+from streams.engine.errors import Fatal, Fenced, TooLargeForBroker
 from streams.engine.fuse import Fuses
 from streams.engine.metrics import Metrics
 from streams.engine.milestones import Unwatched
@@ -15,7 +15,8 @@ from streams.engine.parts import memory_part
 from streams.engine.settings import EngineSettings
 from streams.engine.shard import ShardAtWork, Surroundings
 from streams.engine.state import Arrived, Line, ShardState
-from streams.engine.transaction import EXIT_BROKEN_CHAIN, EXIT_COMMIT_UNKNOWN
+from streams.engine.transaction import EXIT_BROKEN_CHAIN, EXIT_COMMIT_UNKNOWN, Transaction
+from streams.engine.turn import Turn
 
 COUNTS = Table("shard.counts", JSON)
 
@@ -162,3 +163,43 @@ async def test_a_turn_that_takes_long_is_given_longer_polls(bench_of):
     bench.shard.turn_since = 100.0
     assert bench.shard.wants_in(100.001) == pytest.approx(0.003)
     assert bench.shard.wants_in(100.2) == pytest.approx(0.1)
+
+
+class RefusingProducer:
+    """A producer whose broker finds a batch too large; its abort ends as told."""
+
+    def __init__(self, abort_ends=None):
+        self.aborted = False
+        self._abort_ends = abort_ends
+
+    async def begin(self):
+        """Begin."""
+
+    async def send_offsets(self, partition, offsets, group):
+        """Take the offsets."""
+
+    async def delivered(self, futures):
+        raise TooLargeForBroker("a batch")
+
+    async def abort(self):
+        self.aborted = True
+        if self._abort_ends is not None:
+            raise self._abort_ends
+
+
+def a_turn():
+    """Return a turn that has consumed something and writes nothing."""
+    turn = Turn(0, {}, {}, now=0, sequence=1, record_limit=1_000_000)
+    turn.offsets["pixel.events"] = 11
+    return turn
+
+
+@pytest.mark.parametrize(("abort_ends", "raised"), [(None, TooLargeForBroker), (Fenced("another owner"), Fenced)])
+async def test_a_transaction_that_is_too_large_is_aborted_by_its_own_epoch(abort_ends, raised):
+    """A new producer would fence whoever has taken the shard meanwhile; the abort is refused then."""
+    producer = RefusingProducer(abort_ends)
+    names = SimpleNamespace(topic=str, changelog=str, group="group")
+    transaction = Transaction(0, producer, names, timeout_s=5, milestones=Unwatched())
+    with pytest.raises(raised):
+        await transaction.commit(a_turn())
+    assert producer.aborted

@@ -1,15 +1,18 @@
 """What a turn does: savepoints, fates, dead letters, effects, ticks; without Kafka, on the code the worker runs."""
 
+from datetime import timedelta
+
 import orjson
 import pytest
 
 from schemas import topics
 from schemas.fates import REDRIVEN, DeadLetter, EffectOutcome, FateSummary
-from streams.engine.agent import JSON, Agent, Effect, NotYet, Poison, Table
+from streams.engine.agent import JSON, RAW, Agent, Effect, NotYet, Poison, Table
 from streams.engine.errors import AgentStopped
 from streams.engine.fuse import BLOWS_AT
 from streams.engine.outbox import OUTBOX
 from streams.engine.testing import MemoryShard
+from streams.engine.turn import OVERHEAD
 
 COUNTS = Table("test.counts", JSON)
 OTHER = Table("test.other", JSON)
@@ -236,9 +239,26 @@ class TestFuse:
         await feed(shard, *([b"raise"] + [b"1"] * 9) * 60)
         assert len(shard.dead_letters()) == 260
 
+    async def test_one_store_does_not_stop_the_others(self, shard):
+        """While the agent copes with another store, what it fails on is that store's matter: dead letters."""
+        await feed(shard, b"1", key=b"other/k")
+        await feed(shard, *[b"raise"] * (BLOWS_AT + 10))
+        await feed(shard, b"1", key=b"other/k")
+        assert len(shard.dead_letters()) == BLOWS_AT + 10
+        assert shard.table(COUNTS)["other/k"] == 2
+        with pytest.raises(AgentStopped):  # but not once it fails on every store
+            await feed(shard, b"raise", key=b"other/k")
+
 
 class TestEffects:
     """Effects are staged with everything else, and their outcomes are told once."""
+
+    async def test_a_claim_may_make_a_row_longer_than_what_fits(self, shard):
+        """It was accepted before: to refuse it now would end the worker again and again."""
+        await feed(shard, b"effect")
+        shard._state.record_limit = OVERHEAD + 10
+        turn = shard._state.run(shard.now, claims=["acme/call-0"])
+        assert turn.outbox_changes()["acme/call-0"]["state"] == "started"
 
     async def test_staged_effects_survive_a_restart_in_order(self, shard):
         """The outbox is a table like any other."""
@@ -328,6 +348,29 @@ class TestTicks:
         shard = MemoryShard([Raising(), Good()], now=5)
         await shard.tick()
         assert shard.table(COUNTS) == {"b": 5}
+
+    async def test_expired_keys_are_removed_whatever_their_number(self, monkeypatch):
+        """What one turn cannot remove the next ones do, whatever they are for, table by table in turn."""
+        monkeypatch.setattr("streams.engine.process.EXPIRED_PER_TURN", 10)
+        first, second = (Table(name, RAW, ttl=timedelta(hours=1)) for name in ("first", "second"))
+
+        class Keeping(Agent):
+            name, inputs, tables = "keeping", (topics.PIXEL_EVENTS,), (first, second)
+
+            def process(self, batch, shard):
+                for record in batch:
+                    for table in self.tables:
+                        shard.table(table)[f"{record.offset}"] = b"1"
+
+        shard = MemoryShard([Keeping()])
+        await feed(shard, *[b"1"] * 25)
+        await shard.tick(2 * 3_600_000)
+        assert [len(shard.changelog(table)) for table in (first, second)] == [15, 25]
+        for _ in range(4):
+            await feed(shard, b"1")
+        left = [set(shard.changelog(table)) for table in (first, second)]
+        assert left == [{"25", "26", "27", "28"}] * 2
+        assert (await shard.run()).empty
 
     async def test_an_idle_tick_costs_no_transaction(self, shard):
         """Nothing to do is nothing to commit."""
