@@ -214,8 +214,13 @@ def mask_address(address: str | None) -> str | None:
     """Return the /24 of an IPv4 or the /48 of an IPv6 address: never a whole address; None when it is none."""
     if not address:
         return None
+    host = address.strip()
+    if host.startswith("["):  # some proxies write the sender's port, too
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        parsed = ipaddress.ip_address(address.strip().strip("[]").partition("%")[0])
+        parsed = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:

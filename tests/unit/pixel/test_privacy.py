@@ -214,6 +214,18 @@ class TestAddresses:
         else:
             assert (network.prefixlen, address in network) == (48, True)
 
+    @pytest.mark.parametrize(
+        ("told", "network"),
+        [
+            ("198.51.100.23:4711", "198.51.100.0/24"),
+            ("[2001:db8:1:2::3]:4711", "2001:db8:1::/48"),
+            ("[2001:db8:1:2::3]", "2001:db8:1::/48"),
+        ],
+    )
+    def test_a_port_is_no_part_of_an_address(self, told, network):
+        """Azure's gateway writes it into `X-Forwarded-For`."""
+        assert mask_address(told) == network
+
     @given(st.text(max_size=40))
     def test_anything_else_gives_a_network_or_nothing(self, text):
         """Nobody's header makes us store a text of theirs."""
