@@ -15,7 +15,8 @@ class CollectorSettings:
         body_limit: of a request as sent and as unpacked; answers 413 above.
         batch_limit: events in one `POST /v1/track/batch`.
         read_timeout: for a request's head, and again for its body; then 408 and the connection is closed.
-        idle_timeout: for which a connection is kept between two requests.
+        idle_timeout: for which a connection is kept between two requests; longer than balancers keep theirs (60 s: AWS,
+            nginx), or a request may meet the end of its connection, and is 502 to its page.
         rate: events a second of one store; `burst` is what may come at once.
         concurrency: requests in work at once; 503 above, so that a flood cannot eat the memory.
         trusted_proxies: how many proxies of ours stand in front (their `X-Forwarded-For` is believed).
@@ -32,7 +33,7 @@ class CollectorSettings:
     body_limit: int = 256 * 1024
     batch_limit: int = 500
     read_timeout: float = 10.0
-    idle_timeout: float = 30.0
+    idle_timeout: float = 75.0
     rate: float = 5_000.0
     burst: float = 20_000.0
     concurrency: int = 10_000

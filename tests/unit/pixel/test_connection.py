@@ -15,6 +15,7 @@ from connectors.pixel.connection import Connection
 from connectors.pixel.request import Request
 from connectors.pixel.serve import url
 from connectors.pixel.server import Server
+from connectors.pixel.settings import CollectorSettings
 
 LIMIT = 1000
 BODY = b"GET /%s HTTP/1.1\r\n\r\n"
@@ -499,6 +500,10 @@ class TestBounds:
         async with asyncio.timeout(10):
             while {(c._phase, c._work) for c in host.connections} != {(phase, None)}:  # noqa: ASYNC110  as `until`
                 await asyncio.sleep(0.001)
+
+    def test_a_balancers_connection_is_not_ended_before_it_does_so_itself(self):
+        """AWS's and nginx's keep theirs for 60 s: a request on its way to a closed one would be a 502."""
+        assert CollectorSettings().idle_timeout > 60
 
 
 class TestStop:
