@@ -7,6 +7,7 @@ Why it is our own: docs/decisions/0008.
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final, Literal, Protocol
 from urllib.parse import unquote
@@ -297,7 +298,8 @@ class Connection(asyncio.Protocol):
         """Let the sender read the answer: to close while it is still sending would take it away."""
         self._phase = "leaving"
         self._transport.resume_reading()
-        self._transport.write_eof()
+        with suppress(OSError):  # it may be gone, and its end not told to us yet
+            self._transport.write_eof()
 
 
 def _too_large(limit: int) -> Answer:

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import errno
 import inspect
 import socket
 from collections.abc import AsyncIterator
@@ -310,6 +311,23 @@ class TestRequests:
             await host.until(1)  # it is still being answered
             host.mirror.may.set()
             await host.until(0)
+
+    async def test_a_sender_that_is_gone_before_its_refusal_fails_nobody(self):
+        """Its end may be told to us only later."""
+
+        class Gone(Recorder):
+            def write_eof(self) -> None:
+                raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+        async with listening() as host:
+            connection = Connection(host.server)
+            connection.connection_made(Gone())
+            connection.data_received(b"BAD\r\n\r\n")
+            work = connection._work
+            assert work is not None
+            await work
+            connection.connection_lost(None)
+            assert host.connections == set()
 
 
 class TestBounds:
