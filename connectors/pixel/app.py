@@ -32,6 +32,9 @@ _OURS: Final = frozenset(("/v1/public/acks", "/v1/public/identifications"))  # w
 _REPORTS: Final = "/v1/reports/"
 _REPORTS_LIMIT: Final = 4 << 20
 """A hundred reports a call by default, and the vendor does not split what we refuse."""
+_PAGES_ONLY: Final = refusal(
+    403, "not_allowed", "Hellotext's own addresses take the public business id, not a back end's token."
+)
 _NOT_FOUND: Final = refusal(404, "not_found", "There is nothing at this address.")
 
 
@@ -122,7 +125,9 @@ class Collector:
         return _NOT_FOUND
 
     async def _passed_on(self, request: Request) -> Answer:
-        admitted, _ = self._intake.admit(request)
+        admitted, server = self._intake.admit(request)
+        if server:
+            return _PAGES_ONLY  # the token is between the back end and us
         self._intake.charge(admitted)
         target = request.raw_path.decode("latin-1").removeprefix("/v1")
         if request.query_string:

@@ -441,12 +441,14 @@ class TestOtherEndpoints:
             assert read_error(await bench.call("GET", path))["type"] == "not_found"
 
     async def test_paths_of_hellotexts_own_are_passed_on(self, make_bench):
-        """When Hellotext cannot be reached the page gets a readable 502; nothing climbs out of /public."""
+        """When Hellotext cannot be reached the page gets a readable 502; nothing climbs out of /public, and no token."""
         bench = make_bench()
         gone = await bench.call("GET", "/v1/public/forms/f1?session=S")
         climbing = await bench.call("GET", "/v1/public/../profiles")
+        token = {"authorization": "Bearer server-token-of-acme"}
+        of_ours = await bench.call("GET", "/v1/public/forms/f1", headers=token)
 
-        assert (gone.status, climbing.status) == (502, 404)
+        assert (gone.status, climbing.status, of_ours.status) == (502, 404, 403)
         assert read_error(gone)["type"] == "upstream_unreachable"
 
     async def test_an_answer_with_a_status_that_nobody_has_named_is_passed_on(self, make_bench):
