@@ -441,7 +441,7 @@ class TestOtherEndpoints:
             assert read_error(await bench.call("GET", path))["type"] == "not_found"
 
     async def test_paths_of_hellotexts_own_are_passed_on(self, make_bench):
-        """When Hellotext cannot be reached the page gets a readable 502; nothing climbs out of /public, and no token."""
+        """When Hellotext cannot be reached the page gets a readable 502; nothing climbs out, no token goes out."""
         bench = make_bench()
         gone = await bench.call("GET", "/v1/public/forms/f1?session=S")
         climbing = await bench.call("GET", "/v1/public/../profiles")
