@@ -5,7 +5,7 @@ commits in one Kafka transaction with the consumed offsets, or leaves no trace. 
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.fates import Fate
 from schemas.topics import Topic
@@ -34,7 +34,7 @@ Header = tuple[str, bytes]
 Prepare = Callable[[], Awaitable[None]]
 
 
-class Record:
+class Record(NamedTuple):
     """One record of an input topic.
 
     Attributes:
@@ -45,16 +45,11 @@ class Record:
         headers: name and bytes, in order.
     """
 
-    __slots__ = ("headers", "key", "offset", "timestamp", "value")
-
-    def __init__(
-        self, key: bytes | None, value: bytes | None, offset: int, timestamp: int, headers: Sequence[Header] = ()
-    ) -> None:
-        self.key = key or b""
-        self.value = value
-        self.offset = offset
-        self.timestamp = timestamp
-        self.headers = headers
+    key: bytes
+    value: bytes | None
+    offset: int
+    timestamp: int
+    headers: Sequence[Header] = ()
 
     @property
     def store(self) -> str:

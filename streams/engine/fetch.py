@@ -62,7 +62,8 @@ class Fetched(NamedTuple):
 
 def _slim(_: TopicPartition, record: Any) -> Record:
     """Make the engine's record of aiokafka's raw one; its own `ConsumerRecord` costs four times as much."""
-    return Record(record.key, record.value, record.offset, record.timestamp, record.headers)
+    fields = (record.key or b"", record.value, record.offset, record.timestamp, record.headers)
+    return tuple.__new__(Record, fields)  # past the constructor that takes names: half its cost, for every record
 
 
 class FetchThread(AIOKafkaConsumerThread):

@@ -22,9 +22,12 @@ BUCKETS = 64
 class ChangelogRecord(Protocol):
     """What a part needs of a changelog record; aiokafka's own records do."""
 
-    key: bytes
-    value: bytes | None
-    timestamp: int
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def timestamp(self) -> int: ...
 
 
 class Part(Protocol):

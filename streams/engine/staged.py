@@ -5,7 +5,7 @@ Two layers: `_fresh` holds the values of the step that runs now (a savepoint), `
 that succeeded. A step that fails drops its layer; a transaction that fails drops both. The part is only read.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from streams.engine.errors import Poison, RecordTooLarge
@@ -77,22 +77,20 @@ class StagedTable:
             RecordTooLarge: a row has more than `limit` bytes.
             Poison: the codec cannot encode a value.
         """
-        encode = self.table.codec.encode
-        encoded: dict[str, bytes | None] = {}
-        for key, value in self._fresh.items():
-            if value is None:
-                encoded[key] = None
-                continue
-            try:
-                raw = encode(value)
-            except (TypeError, ValueError, AttributeError) as error:
-                raise Poison(
-                    f"table {self.table.name}: a {type(value).__name__} is no {self.table.codec.name}"
-                ) from error
-            if len(raw) + len(key) > limit:
-                raise RecordTooLarge(f"table {self.table.name}: a row of {len(raw)} bytes, more than {limit}")
-            encoded[key] = raw
+        encode, fresh = self.table.codec.encode, self._fresh
+        try:
+            encoded = {key: None if value is None else encode(value) for key, value in fresh.items()}
+        except (TypeError, ValueError, AttributeError) as error:
+            raise Poison(f"table {self.table.name}: a value is no {self.table.codec.name}") from error
+        # All rows together seldom reach the limit of one, and that is known without looking at each.
+        if sum(map(len, encoded)) + sum(map(len, filter(None, encoded.values()))) > limit:
+            self._refuse_large(encoded, limit)
         return encoded
+
+    def _refuse_large(self, encoded: Mapping[str, bytes | None], limit: int) -> None:
+        for key, raw in encoded.items():
+            if raw is not None and len(raw) + len(key) > limit:
+                raise RecordTooLarge(f"table {self.table.name}: a row of {len(raw)} bytes, more than {limit}")
 
     def keep(self, encoded: dict[str, bytes | None]) -> None:
         """Keep what the step wrote."""

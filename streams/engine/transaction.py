@@ -22,6 +22,7 @@ away. Any other failure at 5 to 8 leaves unknown what the broker has done: the w
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from itertools import repeat
 from typing import Any, Protocol
 
 from aiokafka.errors import InvalidTimestampError
@@ -129,7 +130,7 @@ class Transaction:
         futures: list[Any] = []
         positions: dict[str, Callable[[], int]] = {}
         for table, writes in turn.changelogs().items():
-            rows = [(key.encode(), value, ()) for key, value in writes.items()]
+            rows = zip(map(str.encode, writes), writes.values(), repeat(()))
             sent = await producer.send(self._names.changelog(table), self._shard, rows, turn.now)
             last, count = sent[-1]
             positions[table] = partial(_behind, last, count)

@@ -46,6 +46,7 @@ class Turn:
         self.now = now
         self.sequence = sequence
         self.record_limit = record_limit
+        self._room = record_limit - OVERHEAD
         self.sent: defaultdict[str, list[Entry]] = defaultdict(list)
         self.offsets: dict[str, int] = {}
         self.views: dict[str, StagedTable] = {}
@@ -66,9 +67,9 @@ class Turn:
 
     def send(self, topic: Topic, key: bytes, value: bytes | None, headers: Sequence[Header] = ()) -> None:
         """Stage a record."""
-        size = len(key) + len(value or b"") + OVERHEAD
-        if size > self.record_limit:
-            raise RecordTooLarge(f"{topic.name}: a record of {size} bytes, more than {self.record_limit}")
+        size = len(key) + (len(value) if value else 0)
+        if size > self._room:
+            raise RecordTooLarge(f"{topic.name}: a record of {size + OVERHEAD} bytes, more than {self.record_limit}")
         self.sent[topic.name].append((key, value, headers))
 
     def effect(self, effect: Effect) -> None:

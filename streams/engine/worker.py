@@ -34,8 +34,9 @@ log = structlog.get_logger(__name__)
 CONCURRENT_TRANSACTIONS_PAUSE_S = 0.003
 """aiokafka waits 20 ms when a transaction begins while the last one's markers are being written; it takes 1 to 3."""
 
-GC_THRESHOLD = (50_000, 20, 50)
-"""A batch makes ten thousand short-lived records; Python's default would search them for cycles fourteen times."""
+GC_THRESHOLD = (200_000, 20, 50)
+"""Four shards hold ten thousand short-lived records each, and as many for what they send: Python would search them for
+cycles again and again (its default: after 700)."""
 
 SWITCH_S = 0.001
 """A step of a transaction waits no longer for the consumer's thread, which decodes; Python's default is 5 ms."""
