@@ -115,4 +115,5 @@ async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, An
     absent = await asyncio.to_thread(prepare_peers)
     args.peers = [peer for peer in args.peers if peer not in absent]
     print(f"left out: {sorted(absent)}" if absent else "all peers present", flush=True)
-    return await compare(options, args) + await measure_alone(options)
+    alone = await measure_alone(options, args.runs)  # first: what the peers leave on the broker keeps it busy
+    return await compare(options, args) + alone

@@ -5,6 +5,7 @@ all that were seen), and of reading and writing one key chosen at random among a
 """
 
 import asyncio
+import gc
 import random
 import shutil
 import sys
@@ -19,6 +20,7 @@ from streams.engine.disk import DiskPart
 from streams.engine.parts import Part
 from streams.engine.registry import Parts
 from streams.engine.testing import MemoryShard
+from streams.engine.worker import GC_THRESHOLD
 
 BATCH = 5_000
 TURNS = 40
@@ -55,6 +57,7 @@ def fill(part: Part, keys: int) -> None:
         part.apply(dict.fromkeys(map(_name, range(first, min(keys, first + 10_000))), b"1"), FILLED_AT, first)
     while isinstance(part, DiskPart) and part.compacting:
         time.sleep(0.1)
+    gc.collect()  # what a worker does as it goes
 
 
 async def event(table: Table, folder: Path, keys: int) -> float:
@@ -97,7 +100,8 @@ def key(table: Table, folder: Path, keys: int) -> float:
 
 
 def main() -> None:
-    """Measure both, each in a folder of its own."""
+    """Measure both, each in a folder of its own, with the garbage collector set as in a worker."""
+    gc.set_threshold(*GC_THRESHOLD)
     kind, keys = sys.argv[1], int(sys.argv[2])
     for measure in (lambda folder: asyncio.run(event(_table(kind, ttl=True), folder, keys)),
                     lambda folder: key(_table(kind, ttl=False), folder, keys)):  # fmt: skip
