@@ -85,6 +85,7 @@ INTERNALS: Final = (
     Internal(f"{_FETCHER}._create_fetch_waiter", "fetch", "is resolved when a fetch has brought something", "61d840568746"),
     Internal("aiokafka.consumer.fetcher:FetchResult.getall", "fetch", "moves the position, also without records", "3e717e30de50"),
     Internal("aiokafka.consumer.fetcher:PartitionRecords._unpack_records", "fetch", "calls self._consumer_record", "b803e6d46480"),
+    Internal("aiokafka.consumer.fetcher:PartitionRecords.__next__", "fetch", "is passed by: `_records_iterator`", "63ac34a08c30"),
     Internal(f"{_PARTITION}.pause", "fetch", "leaves the partition out of the next fetch", "6c91801ebcc2"),
     Internal(f"{_PARTITION}.resume", "fetch", "wakes the routine", "8aecb5a6164f"),
     Internal("aiokafka.producer.message_accumulator:BatchBuilder.append", "producer", "is passed by: `_builder`, `_relative_offset`", "657d76f55157"),
