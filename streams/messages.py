@@ -18,7 +18,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 import orjson
-from pydantic import ValidationError
 
 from schemas import topics
 from schemas.clock import to_text
@@ -27,8 +26,9 @@ from schemas.fates import EffectOutcome
 from schemas.messages import MessageRequest, ReportStatus
 from schemas.personal import normal_phone
 from schemas.topics import MESSAGE_REPORTS, MESSAGE_REQUESTS
-from streams.engine.agent import Agent, Batch, Effect, Poison, Record, Shard, Table
+from streams.engine.agent import Agent, Batch, Effect, Shard, Table
 from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_id, vendor_of
+from streams.models import read_model
 from streams.stores import KnownStore, Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
@@ -72,7 +72,7 @@ class MessagesAgent(Agent):
             if record.value is None:  # forgotten; what was sent stays known by its id
                 continue
             known = self._stores.of(record.store)
-            request = _read(record)
+            request = read_model(MessageRequest, record)
             key = f"{request.store}/{request.message}"
             if suppressed.has(request.store, known.hash("phone", normal_phone(request.to, known.connection.country))):
                 batch.filtered(record, request.message, FORGOTTEN)
@@ -266,16 +266,6 @@ def called_off(shard: Shard, store: str, message: str) -> None:
     step, row = _Step(shard), {**row, "recipient": None}
     step.end(key, row, "failed")
     step.report(store, message, row, "failed", error=FORGOTTEN)
-
-
-def _read(record: Record) -> MessageRequest:
-    try:
-        request = MessageRequest.model_validate_json(record.value or b"")
-    except ValidationError as error:
-        raise Poison(f"not a MessageRequest: {error.error_count()} problems") from None
-    if request.store != record.store:
-        raise Poison("the record's key names another store than its value")
-    return request
 
 
 __all__ = ["LOOKS_MS", "MOST_POLLS", "SENT", "UNSURE", "MessagesAgent"]

@@ -14,14 +14,13 @@ from typing import Final
 
 import orjson
 import structlog
-from pydantic import ValidationError
 
 from schemas import topics
 from schemas.clock import to_text
 from schemas.privacy import ErasureRequest, Suppression
 from schemas.topics import BY_NAME, PRIVACY_REQUESTS, PRIVACY_SUPPRESSIONS, VTEX_CUSTOMERS
 from streams import attribution, customers, forward, kpis, messages, orders, profiles
-from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
+from streams.engine.agent import Agent, Batch, Poison, Shard, Table
 from streams.engine.outbox import OUTBOX
 from streams.figures.tables import VISITORS
 from streams.journeys import settling
@@ -29,6 +28,7 @@ from streams.journeys.evidence import gather
 from streams.journeys.facts import Facts
 from streams.journeys.judging import explanation_of, judge
 from streams.journeys.orders import facts as facts_of
+from streams.models import read_model
 from streams.orders import publish
 from streams.privacy_rules.calls import take_back
 from streams.privacy_rules.person import Person
@@ -67,7 +67,7 @@ class ErasureAgent(Agent):
             if record.value is None:
                 batch.filtered(record, "", "tombstone")
                 continue
-            request = _read(record)
+            request = read_model(ErasureRequest, record)
             if request.action == "lift":
                 _lift(shard, request)
             else:
@@ -178,13 +178,3 @@ class _Erasure:
         if not key.startswith(f"{self._store}/"):
             raise Poison("the request names a row or record of another store")
         return key
-
-
-def _read(record: Record) -> ErasureRequest:
-    try:
-        request = ErasureRequest.model_validate_json(record.value or b"")
-    except ValidationError as error:
-        raise Poison(f"not an ErasureRequest: {error.error_count()} problems") from None
-    if request.store != record.store:
-        raise Poison("the record's key names another store than its value")
-    return request

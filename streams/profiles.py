@@ -11,16 +11,14 @@ customers), `stores.py` (budget, closed destinations, sweeps) and `sessions.py` 
 """
 
 from collections.abc import Iterable
-from typing import Final, TypeVar
-
-from pydantic import ValidationError
+from typing import Final
 
 from schemas.fates import EffectOutcome
-from schemas.partition import store_of
 from schemas.pixel import Identification
 from schemas.topics import PIXEL_IDENTITIES, VTEX_CUSTOMERS
 from schemas.vtex import Customer
-from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard
+from streams.engine.agent import Agent, Batch, NotYet, Record, Shard
+from streams.models import read_model
 from streams.profile_rules.book import CUSTOMERS, Book, Entry
 from streams.profile_rules.mapping import destinations, fingerprint
 from streams.profile_rules.sessions import KIND, PEOPLE, SESSIONS, WAITING, Sessions, hashes_of
@@ -33,7 +31,6 @@ from streams.vtex_rules.versions import ticks
 
 BUCKETS_A_TICK: Final = 5
 _TOLD: Final = {"session", "customer_hash", "email_hash", "phone_hash"}
-Row = TypeVar("Row", Customer, Identification)
 
 
 class ProfilesAgent(Agent):
@@ -122,7 +119,7 @@ class _Step:
             if record.value is None:
                 self.sessions.forget(record.store, _rest(record))
                 continue
-            said = _read(Identification, record)
+            said = read_model(Identification, record)
             if self._suppressed.told(known, said.model_dump(include=_TOLD)):
                 batch.filtered(record, said.event_id, FORGOTTEN)
                 self._shard.send(PIXEL_IDENTITIES, record.key, None)
@@ -185,7 +182,7 @@ class _Step:
 
     def _changed(self, known: KnownStore, batch: Batch, record: Record) -> Entry | None:
         """Take in a customer's state; None when it is not news."""
-        customer = _read(Customer, record)
+        customer = read_model(Customer, record)
         entry = self.book.get(customer.store, customer.customer)
         if entry is None:
             entry = self.book.add(customer.store, customer.customer)
@@ -257,13 +254,3 @@ def _options(known: KnownStore) -> str:
 
 def _rest(record: Record) -> str:
     return record.key.decode("utf-8", "replace").partition("/")[2]
-
-
-def _read(model: type[Row], record: Record) -> Row:
-    try:
-        row = model.model_validate_json(record.value or b"")
-    except ValidationError as error:
-        raise Poison(f"not a {model.__name__}: {error.error_count()} problems") from None
-    if row.store != store_of(record.key):
-        raise Poison("the record's key names another store than its value")
-    return row

@@ -8,11 +8,10 @@ only where nothing better is told, as everywhere (streams/vtex_rules/customer_li
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from schemas.privacy import Suppression
 from schemas.topics import PRIVACY_SUPPRESSIONS
-from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
+from streams.engine.agent import Agent, Batch, Shard, Table
+from streams.models import read_model
 from streams.stores import KnownStore
 
 SUPPRESSED: Final = Table("privacy.suppressed")
@@ -121,14 +120,4 @@ class SuppressionsAgent(Agent):
             if record.value is None:
                 suppressed.drop(record.store, record.key.decode("utf-8", "replace").partition("/")[2])
             else:
-                suppressed.put(_read(record))
-
-
-def _read(record: Record) -> Suppression:
-    try:
-        row = Suppression.model_validate_json(record.value or b"")
-    except ValidationError as error:
-        raise Poison(f"not a Suppression: {error.error_count()} problems") from None
-    if row.store != record.store:
-        raise Poison("the record's key names another store than its value")
-    return row
+                suppressed.put(read_model(Suppression, record))

@@ -48,14 +48,11 @@ class OptIns:
 
     async def of(self, emails: Iterable[Any], urgency: Urgency) -> dict[str, bool]:
         """Return what each e-mail's document, the one that changed last, says; of those that have one."""
-        entity, wanted = self._access.opt_in_entity, list(dict.fromkeys(filter(None, map(plain_email, emails))))
-        if entity is None or not wanted or time.monotonic() < self._from:
+        entity = self._access.opt_in_entity
+        if entity is None or time.monotonic() < self._from:
             return {}
-        rows: list[Row] = []
         try:
-            for at in range(0, len(wanted), EMAILS):
-                condition = one_of(self._access.opt_in_email, wanted[at : at + EMAILS])
-                rows += await self._rows(entity, self.fields, condition, urgency)
+            rows = await self._of(entity, self.fields, self._access.opt_in_email, emails, urgency)
         except (KeyRefused, Retryable):
             raise
         except VtexError as error:  # never a reason to read no customers
@@ -71,12 +68,19 @@ class OptIns:
 
     async def customers(self, rows: Iterable[Row], urgency: Urgency) -> list[str]:
         """Return the ids of the customers whom documents of the entity are about."""
-        emails = list(dict.fromkeys(filter(None, (plain_email(row.get(self._access.opt_in_email)) for row in rows))))
-        found: list[str] = []
-        for at in range(0, len(emails), EMAILS):
-            rows = await self._rows("CL", ("id",), one_of("email", emails[at : at + EMAILS]), urgency)
-            found += [str(row["id"]).lower() for row in rows]
-        return list(dict.fromkeys(found))
+        emails = (row.get(self._access.opt_in_email) for row in rows)
+        customers = await self._of("CL", ("id",), "email", emails, urgency)
+        return list(dict.fromkeys(str(customer["id"]).lower() for customer in customers))
+
+    async def _of(
+        self, entity: str, fields: tuple[str, ...], field: str, emails: Iterable[Any], urgency: Urgency
+    ) -> list[Row]:
+        """Return the documents in whose field one of the e-mails stands."""
+        wanted = list(dict.fromkeys(filter(None, map(plain_email, emails))))
+        rows: list[Row] = []
+        for at in range(0, len(wanted), EMAILS):
+            rows += await self._rows(entity, fields, one_of(field, wanted[at : at + EMAILS]), urgency)
+        return rows
 
     async def _rows(self, entity: str, fields: tuple[str, ...], where: str, urgency: Urgency) -> list[Row]:
         rows: list[Row] = []

@@ -82,7 +82,7 @@ class Turn:
 
     def keep(self) -> None:
         """End a step that succeeded; what does not fit raises, and the step has to be dropped."""
-        self._keep(self.record_limit - OVERHEAD)
+        self._keep(self._room)
 
     def keep_as_it_is(self) -> None:
         """End a step that rewrote what fitted before, and may be a byte longer."""

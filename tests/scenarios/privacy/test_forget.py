@@ -5,31 +5,13 @@ import re
 
 import pytest
 
-from tests.pixel_collector import running
-from tests.scenarios.privacy.house import House, until
-from tests.scenarios.vtex.shops import KEY, SecretBox, polling
+from tests.scenarios.privacy.house import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 EMAIL, PHONE = "anaximandra@shop.example", "+5511987654321"
 S = "efa19728-461e-4982-8201-cb3a665ba04f"
 U = {"source": "hellotext", "medium": "sms", "campaign": "C1"}
 VALUES = re.compile(rb"anaximandra|5511987654321|98765-?4321", re.IGNORECASE)
-
-
-@pytest.fixture
-async def house(kafka, tmp_path):
-    """A store that is connected and read, its pages told, its worker running."""
-    made = House(kafka, tmp_path)
-    try:
-        async with (
-            made.outside(), polling(kafka), running(kafka, SecretBox(KEY), tmp_path / "state" / "spool") as collector
-        ):  # fmt: skip
-            await collector.ready()
-            made.collector = collector.url
-            made.start_worker()
-            yield made
-    finally:
-        made.end()
 
 
 async def live(house):

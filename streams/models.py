@@ -1,0 +1,38 @@
+"""A store's row or request in a record, as its model: what cannot be read, or is another store's, is `Poison`."""
+
+from typing import Protocol, Self, TypeVar
+
+from pydantic import ValidationError
+
+from streams.engine.agent import Poison, Record
+
+
+class OfStore(Protocol):
+    """What such models have in common."""
+
+    @property
+    def store(self) -> str:
+        """The store's name."""
+
+    @classmethod
+    def model_validate_json(cls, json_data: bytes, /) -> Self:
+        """Read it."""
+
+
+Found = TypeVar("Found", bound=OfStore)
+
+
+def read_model(model: type[Found], record: Record) -> Found:
+    """Return what a record holds.
+
+    Raises:
+        Poison: it is no such thing, or its key names another store.
+    """
+    try:
+        found = model.model_validate_json(record.value or b"")
+    except ValidationError as error:
+        article = "an" if model.__name__[0] in "AEIOU" else "a"
+        raise Poison(f"not {article} {model.__name__}: {error.error_count()} problems") from None
+    if found.store != record.store:
+        raise Poison("the record's key names another store than its value")
+    return found
