@@ -7,10 +7,11 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.engine.agent import Record
+from streams.engine.unpack import take
 
 CAUGHT_UP = 500
 """A fetch with fewer records was the end of the partition: it is paused until it is wanted again, so that the next
@@ -60,18 +61,6 @@ class Fetched(NamedTuple):
     position: int
 
 
-class SlimRecords(PartitionRecords):
-    """aiokafka's fetched records of a partition, made into the engine's: each costs a fourth of a `ConsumerRecord`."""
-
-    def __iter__(self) -> Any:
-        return self._records_iterator  # its own `__next__` adds a call for every record
-
-    @staticmethod
-    def _consumer_record(_: TopicPartition, record: Any) -> Record:
-        fields = (record.key or b"", record.value, record.offset, record.timestamp, record.headers)
-        return tuple.__new__(Record, fields)  # past the constructor that takes names: half its cost
-
-
 class FetchThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with the engine's consumer settings and a fetch that does not poll."""
 
@@ -93,7 +82,6 @@ class FetchThread(AIOKafkaConsumerThread):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            max_poll_records=settings.batch_records,
             max_poll_interval_ms=settings.max_poll_interval_ms,
             max_partition_fetch_bytes=settings.fetch_bytes,
             fetch_max_wait_ms=settings.fetch_wait_ms,
@@ -159,12 +147,12 @@ class FetchThread(AIOKafkaConsumerThread):
                 self._freed.clear()
                 subscription = fetcher._subscriptions.subscription
                 assignment = subscription.assignment if subscription else None
-                if assignment is None or not assignment.active:
+                if assignment is None or not assignment.active or fetcher._subscriptions.reassignment_in_progress:
                     await asyncio.sleep(0.01)
                     return {}
                 active = [tp for tp in assignment.tps if wanted(tp)]
                 self._resume(assignment, active, is_changelog)
-                fetched = await self._drain(fetcher, assignment, active, is_changelog, max_records)
+                fetched = self._drain(fetcher, assignment, active, is_changelog, max_records)
                 left = until - monotonic()
                 if fetched or left <= 0:
                     return fetched
@@ -184,23 +172,16 @@ class FetchThread(AIOKafkaConsumerThread):
                 if not state.paused:
                     state.pause()
 
-    async def _drain(
+    def _drain(
         self, fetcher: Any, assignment: Any, active: list[Any], is_changelog: Callable[[str], bool], max_records: int
     ) -> dict[Any, Fetched]:
         out: dict[Any, Fetched] = {}
-        if not active:  # aiokafka takes an empty set for all partitions
-            return out
-        for result in fetcher._records.values():
-            part = getattr(result, "_partition_records", None)
-            if part is not None:
-                part.__class__ = SlimRecords
-        records = await fetcher.fetched_records(set(active), timeout=0, max_records=max_records)
         for tp in active:
+            got = self._take(fetcher, tp, max_records)
             state = assignment.state_value(tp)
             position = state.position if state is not None and state.has_valid_position else None
             if position is None:
                 continue
-            got = records.get(tp, [])
             before = self.positions.get(tp)
             if got or before != position:
                 out[tp] = Fetched(got, before, position)
@@ -208,6 +189,21 @@ class FetchThread(AIOKafkaConsumerThread):
             if got and len(got) < CAUGHT_UP and not is_changelog(tp.topic):
                 state.pause()
         return out
+
+    @staticmethod
+    def _take(fetcher: Any, tp: TopicPartition, max_records: int) -> list[Record]:
+        """Take what has come of a partition; for one of them, what aiokafka's `fetched_records` does for several."""
+        result = fetcher._records.get(tp)
+        try:
+            if isinstance(result, FetchResult):
+                return take(result, tp, max_records)
+            if result is not None:
+                result.check_raise()
+            return []
+        finally:
+            if result is not None and not (isinstance(result, FetchResult) and result.has_more()):
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)  # its routine fetches the partition again
 
     def _poll_ms(self) -> int:
         """Return how long the next fetch may wait: not beyond the moment when a partition it leaves out is wanted."""

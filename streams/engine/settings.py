@@ -38,7 +38,8 @@ class EngineSettings:
         instance: names this worker among all: static member id and folder of its state. Unique and stable.
         wait_ms: pause between the starts of two batches of a topic in a shard. A lone event never waits longer. 15 ms
             is the best trade measured: 10 ms is no faster a hop and costs more CPU, 20 ms adds 3 ms, 100 ms adds 40.
-        batch_records: most records of one fetch; bounds memory and the time of a transaction.
+        batch_records: a batch of a topic in a shard ends with the Kafka batch that reaches so many records; bounds
+            memory and the time of a transaction.
         fetch_bytes: most bytes fetched of one partition at once.
         fetch_wait_ms: how long the broker holds a fetch when nothing is new and every partition is part of it. One
             fetch is under way per broker, so while a partition is left out, the fetch is made to end in time for it.
