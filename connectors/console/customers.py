@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from connectors.console.backfill import Backfill
 from connectors.console.console import Console
 from connectors.console.figures import Figures, Shown
 from connectors.console.state import ReadModel, StoreView
 from connectors.vtex.problems import touches
+from connectors.vtex.progress import ReadingProgress
 
 STATE_TEXTS: Final = {
     "synced": ("Synced", "The destination has the latest state"),
@@ -128,8 +128,8 @@ def bars(model: ReadModel, figures: Figures, store: StoreView, now: datetime) ->
     """Return the backfills of a store, running ones first."""
     problems = model.problems(store.store)
     return [
-        backfill_bar(each, figures, now, [problem.reader for problem in problems if touches(problem, each.resource)])
-        for each in model.backfills.of(store.store)
+        reading_bar(each, figures, now, [problem.reader for problem in problems if touches(problem, each.resource)])
+        for each in model.first_readings(store.store)
     ]
 
 
@@ -141,36 +141,36 @@ def troubles(model: ReadModel, figures: Figures, store: StoreView, now: datetime
     ]
 
 
-def backfill_bar(backfill: Backfill, figures: Figures, now: datetime, waiting: Sequence[str] = ()) -> Bar:
-    """Return a backfill as people read it: how much, how fast, how long.
+def reading_bar(reading: ReadingProgress, figures: Figures, now: datetime, waiting: Sequence[str] = ()) -> Bar:
+    """Return a first reading as people read it: how much, how fast, how long.
 
     Args:
-        backfill: how far it has come.
+        reading: how far it has come.
         figures: how numbers are written.
         now: the present.
         waiting: readers of the same resource that cannot go on.
     """
-    done = figures.count(backfill.done).text
-    text = done if backfill.total is None else f"{done} of {figures.count(backfill.total).text}"
-    share = figures.percent(backfill.share, "VTEX does not tell how many there are")
+    done = figures.count(reading.done).text
+    text = done if reading.total is None else f"{done} of {figures.count(reading.total).text}"
+    share = figures.percent(reading.share, "VTEX does not tell how many there are")
     if waiting:
         held = f"{' and '.join(waiting)} {'needs' if len(waiting) == 1 else 'need'} attention"
-        note = f"read once, but {held}" if backfill.finished else held
-        return Bar(backfill.resource, backfill.share, share, done if backfill.finished else text, note, "stalled")
-    if backfill.finished:
-        return Bar(backfill.resource, 1.0, share, done, "complete, and followed from now on", "done")
-    if backfill.stalled(now):
+        note = f"read once, but {held}" if reading.finished else held
+        return Bar(reading.resource, reading.share, share, done if reading.finished else text, note, "stalled")
+    if reading.finished:
+        return Bar(reading.resource, 1.0, share, done, "complete, and followed from now on", "done")
+    if reading.stalled(now):
         return Bar(
-            backfill.resource,
-            backfill.share,
+            reading.resource,
+            reading.share,
             share,
             text,
-            f"stands still since {figures.ago(backfill.at, now)}",
+            f"stands still since {figures.ago(reading.at, now)}",
             "stalled",
         )
-    notes = [f"{figures.count(round(backfill.rate)).text} a second"] if backfill.rate else []
-    notes += [f"{figures.span(backfill.left)} left"] if backfill.left is not None else []
-    return Bar(backfill.resource, backfill.share, share, text, ", ".join(notes) or "just begun", "running")
+    notes = [f"{figures.count(round(reading.rate)).text} a second"] if reading.rate else []
+    notes += [f"{figures.span(timedelta(seconds=reading.left_s))} left"] if reading.left_s is not None else []
+    return Bar(reading.resource, reading.share, share, text, ", ".join(notes) or "just begun", "running")
 
 
 def readings(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Reading]:

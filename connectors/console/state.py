@@ -20,12 +20,12 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import ValidationError
 
-from connectors.console.backfill import Backfills
 from connectors.console.book import OrderBook
 from connectors.console.settings import ConsoleSettings
 from connectors.console.tally import Tally
 from connectors.console.workers import Workers
 from connectors.vtex.problems import STATUS, Problem, problems_of
+from connectors.vtex.progress import ReadingProgress, progress_of
 from schemas import topics
 from schemas.fates import FateSummary
 from schemas.kpis import CampaignKpis
@@ -124,7 +124,6 @@ class ReadModel:
         self.fate_counts: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
         self.last_fates: defaultdict[str, dict[str, datetime]] = defaultdict(dict)
         """When a record of a topic was last accounted for, by store."""
-        self.backfills = Backfills()
         self.workers = Workers()
         self._workers_told: dict[str, str | None] = {}
         self.letters: OrderedDict[bytes, LetterView] = OrderedDict()
@@ -189,6 +188,11 @@ class ReadModel:
     def reads(self, store: str) -> dict[str, Cursor]:
         """Return how far each resource of a store was read; what is wrong with its readers is no read."""
         return {name: cursor for name, cursor in self.cursors[store].items() if name != STATUS}
+
+    def first_readings(self, store: str) -> list[ReadingProgress]:
+        """Return how far a store's first readings are, running ones first."""
+        told = filter(None, map(progress_of, self.reads(store).values()))
+        return sorted(told, key=lambda reading: (reading.finished, reading.reading))
 
     def problems(self, store: str) -> tuple[Problem, ...]:
         """Return what is wrong with a store's readers; nobody reads a paused one."""
@@ -263,12 +267,8 @@ class ReadModel:
         store, _, resource = key.decode().partition("/")
         if value is None:
             self.cursors[store].pop(resource, None)
-            self.backfills.forget(store, resource)
         else:
-            cursor = Cursor.model_validate_json(value)
-            self.cursors[store][resource] = cursor
-            if resource != STATUS:
-                self.backfills.apply(cursor)
+            self.cursors[store][resource] = Cursor.model_validate_json(value)
         return store
 
     def _fate(self, key: bytes, value: bytes | None) -> str:

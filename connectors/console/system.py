@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from connectors.console.backfill import Backfill
 from connectors.console.figures import Figures
 from connectors.console.reading import Progress
 from connectors.console.state import ReadModel, StoreView
 from connectors.console.workers import Trouble
 from connectors.vtex.problems import Problem
+from connectors.vtex.progress import ReadingProgress
 from schemas import topics
 
 Level = Literal["ok", "idle", "busy", "warn", "bad"]
@@ -105,9 +105,9 @@ def _reading(model: ReadModel, store: StoreView, figures: Figures, now: datetime
         if now - store.connected_at < POLLER_STARTS:
             return Station("VTEX", "busy", "waiting for the first read")
         return Station("VTEX", "warn", "nothing read yet", "See that a poller runs: hellotext-vtex poller")
-    backfills = [each for each in model.backfills.of(store.store) if not each.finished]
-    if backfills:
-        return _backfilling(backfills, figures, now)
+    under_way = [each for each in model.first_readings(store.store) if not each.finished]
+    if under_way:
+        return _under_way(under_way, figures, now)
     latest = max(cursor.updated_at for cursor in cursors)
     if now - latest > POLLER_SILENT:
         return Station("VTEX", "warn", f"last read {figures.ago(latest, now)}", "See that a poller runs, and its log.")
@@ -121,9 +121,9 @@ def _troubled(problems: tuple[Problem, ...], figures: Figures, now: datetime) ->
     return Station("VTEX", "warn", text, f"Since {figures.ago(first.since, now)}; all reasons stand under Customers.")
 
 
-def _backfilling(backfills: list[Backfill], figures: Figures, now: datetime) -> Station:
-    first = backfills[0]
-    if all(each.stalled(now) for each in backfills):
+def _under_way(readings: list[ReadingProgress], figures: Figures, now: datetime) -> Station:
+    first = readings[0]
+    if all(each.stalled(now) for each in readings):
         text = f"backfill of {first.resource} stands still since {figures.ago(first.at, now)}"
         return Station("VTEX", "warn", text, "See that a poller runs, and its log.")
     share = "" if first.share is None else f", {figures.percent(first.share, '').text}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -13,10 +13,12 @@ from schemas.topics import VTEX_CURSORS
 from schemas.vtex import Cursor
 
 SUFFIXES: Final = (".backfill", ".scan")
+STALLED: Final = timedelta(minutes=2)
+"""A reading that has told nothing for so long stands still."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ReadingProgress:
     """One reading of everything.
 
     Attributes:
@@ -39,26 +41,36 @@ class Progress:
     at: datetime
 
     @property
+    def resource(self) -> str:
+        """What is read: `customers` of `customers.backfill`; a scan keeps its name."""
+        return self.reading.removesuffix(".backfill")
+
+    @property
     def share(self) -> float | None:
         """How much of it is done, 0 to 1."""
         if self.finished:
             return 1.0
         return min(self.done / self.total, 1.0) if self.total else None
 
+    def stalled(self, now: datetime) -> bool:
+        """Return whether it should go on but does not."""
+        return not self.finished and now - self.at > STALLED
 
-def progress_of(cursor: Cursor) -> Progress | None:
+
+def progress_of(cursor: Cursor) -> ReadingProgress | None:
     """Return what a cursor tells of a reading of everything; None where it is none."""
     position = cursor.position
-    if not cursor.resource.endswith(SUFFIXES) or not isinstance(position.get("done"), int):
+    done = _number(position, "done", int)
+    if done is None or not cursor.resource.endswith(SUFFIXES):
         return None
-    return Progress(
-        cursor.store, cursor.resource, position["done"], _number(position, "total", int),
+    return ReadingProgress(
+        cursor.store, cursor.resource, done, _number(position, "total", int) or None,
         _number(position, "rate", float), _number(position, "left_s", float), bool(position.get("finished")),
         cursor.updated_at,
     )  # fmt: skip
 
 
-async def progress(connection: KafkaConnection, store: str | None = None) -> list[Progress]:
+async def progress(connection: KafkaConnection, store: str | None = None) -> list[ReadingProgress]:
     """Return the readings of a store, or of all, as of now; those under way first.
 
     Raises:
@@ -77,4 +89,4 @@ async def progress(connection: KafkaConnection, store: str | None = None) -> lis
 
 def _number(position: Mapping[str, Any], name: str, kind: type) -> Any:
     value = position.get(name)
-    return kind(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return kind(value) if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 else None

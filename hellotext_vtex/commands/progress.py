@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from connectors.kafka.connection import KafkaConnection
-from connectors.vtex.progress import Progress, progress
+from connectors.vtex.progress import ReadingProgress, progress
 from hellotext_vtex.foreground import execute, print_json
 from hellotext_vtex.known_stores import expect_store
 from hellotext_vtex.provisioned import ensure_topics
@@ -50,7 +50,9 @@ async def _show(settings: Settings, store: str | None, *, follow: bool, as_json:
             live.update(table_of(rows), refresh=True)
 
 
-async def _next(connection: KafkaConnection, store: str | None, rows: Sequence[Progress]) -> list[Progress]:
+async def _next(
+    connection: KafkaConnection, store: str | None, rows: Sequence[ReadingProgress]
+) -> list[ReadingProgress]:
     """Return the next rows; none when everything was read."""
     if rows and all(row.finished for row in rows):
         return []
@@ -58,7 +60,7 @@ async def _next(connection: KafkaConnection, store: str | None, rows: Sequence[P
     return await progress(connection, store) or list(rows)
 
 
-def table_of(rows: Sequence[Progress]) -> Table:
+def table_of(rows: Sequence[ReadingProgress]) -> Table:
     """Return the table that people see."""
     table = Table("store", "reading", "", "done", "of", "a second", "left")
     for row in rows:
@@ -69,11 +71,11 @@ def table_of(rows: Sequence[Progress]) -> Table:
     return table
 
 
-def _left(row: Progress) -> str:
+def _left(row: ReadingProgress) -> str:
     if row.finished:
         return "done"
     return "?" if row.left_s is None else str(timedelta(seconds=round(row.left_s)))
 
 
-def _told(rows: Sequence[Progress]) -> list[dict[str, Any]]:
+def _told(rows: Sequence[ReadingProgress]) -> list[dict[str, Any]]:
     return [{**asdict(row), "at": row.at.isoformat()} for row in rows]

@@ -200,10 +200,8 @@ def _cursors(store: str, at: datetime, *, backfilling: bool) -> Iterator[Row]:
     yield cursor("customers", 8, followed_to="2026-11-26T08:00:00Z")
     yield cursor("addresses", 11)
     if backfilling:
-        yield cursor("customers.backfill", 62, done=402_000, total=1_204_331)
-        yield cursor("customers.backfill", 2, done=548_211, total=1_204_331)
-        yield cursor("orders.backfill", 40, done=9_000, total=38_400)
-        yield cursor("orders.backfill", 1, done=11_410, total=38_400)
+        yield cursor("customers.backfill", 2, done=548_211, total=1_204_331, rate=2_437.0, left_s=269.2)
+        yield cursor("orders.backfill", 1, done=11_410, total=38_400, rate=61.8, left_s=436.7)
     else:
         yield cursor("customers.backfill", 4000, done=4_000, total=4_000, finished=True)
     yield cursor("orders", 5)
