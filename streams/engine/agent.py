@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from schemas.fates import Fate
 from schemas.topics import Topic
 from streams.engine.effect import Effect, EffectOutcome
-from streams.engine.errors import NotYet, Poison
+from streams.engine.errors import Misuse, NotYet, Poison
 from streams.engine.table import JSON, RAW, TEXT, Codec, Table
 
 __all__ = [
@@ -78,6 +78,17 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def check(self) -> None:
+        """Raise when a record was given two fates: the sums would never balance again.
+
+        Raises:
+            Misuse
+        """
+        if self.not_counted or self.passed_over:
+            noted = [entry[0].offset for entry in self.not_counted] + [record.offset for record in self.passed_over]
+            if len(set(noted)) < len(noted):
+                raise Misuse(f"{self.topic.name}: a record was given two fates")
 
     def duplicate(self, record: Record, event_id: str) -> None:
         """Say that the record repeats an event that was counted before."""

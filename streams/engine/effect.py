@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.fates import EffectOutcome
+from streams.engine.errors import Misuse
 
 __all__ = ["Effect", "EffectHandler", "EffectOutcome"]
 
@@ -43,3 +44,20 @@ class Effect:
 
 EffectHandler = Callable[[Effect], Awaitable[EffectOutcome]]
 """Makes one call. It answers with an outcome for everything a destination can do; what it raises is `uncertain`."""
+
+_TEXTS = ("id", "agent", "kind", "store", "destination", "key")
+_NUMBERS = ("revision", "not_before", "attempts")
+
+
+def require_sound(effect: Effect) -> None:
+    """Raise where a field is of another type than it says: after the commit, its row would stop the runner for ever.
+
+    Raises:
+        Misuse
+    """
+    wrong = [name for name in _TEXTS if not isinstance(getattr(effect, name), str)]
+    wrong += [name for name in _NUMBERS if not isinstance(getattr(effect, name), int)]
+    wrong += ["payload"] * (not isinstance(effect.payload, dict))
+    if wrong:
+        found = {name: type(getattr(effect, name)).__name__ for name in wrong}
+        raise Misuse(f"effect of kind {effect.kind!r}: {found} is not what these fields hold")

@@ -20,6 +20,7 @@ from schemas.clock import to_text
 from schemas.topics import EFFECTS_OUTCOMES
 from streams.engine.breaker import Breaker
 from streams.engine.effect import Effect, EffectHandler, EffectOutcome
+from streams.engine.fates import trace_of
 from streams.engine.health import Wait
 from streams.engine.lanes import Lanes, Route
 from streams.engine.metrics import Metrics
@@ -213,12 +214,26 @@ class EffectRunner:
             return _outcome(effect, "rejected", f"no handler for {effect.kind}")
         try:
             async with asyncio.timeout(self._settings.timeout_s):
-                return await handler(effect)
+                outcome = await handler(effect)
         except TimeoutError:
             return _outcome(effect, "uncertain", f"no answer in {self._settings.timeout_s:.0f} s")
-        except Exception as error:  # a handler's bug stops only this effect
-            log.exception("effect handler raised", kind=effect.kind, effect=effect.id)
-            return _outcome(effect, "uncertain", f"the handler raised {type(error).__name__}")
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():  # the shard moves away; else the handler has lost a task of its own
+                raise
+            return self._broken(effect, error)
+        except Exception as error:  # noqa: BLE001  a handler's bug stops only this effect
+            return self._broken(effect, error)
+        if not isinstance(outcome, EffectOutcome) or outcome.effect != effect.id or outcome.store != effect.store:
+            log.error("effect handler answered with no outcome of its effect", kind=effect.kind, effect=effect.id,
+                      answer=type(outcome).__name__)  # fmt: skip
+            return _outcome(effect, "uncertain", f"the handler answered with a {type(outcome).__name__} of another")
+        return outcome
+
+    @staticmethod
+    def _broken(effect: Effect, error: BaseException) -> EffectOutcome:
+        log.error("effect handler raised", kind=effect.kind, effect=effect.id, where=trace_of(error))
+        return _outcome(effect, "uncertain", f"the handler raised {type(error).__name__}")
 
     def _judge(self, gate: _Gate, effect: Effect, outcome: EffectOutcome) -> None:
         self._metrics.effects.labels(effect.destination, outcome.status).inc()

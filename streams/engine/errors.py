@@ -4,6 +4,7 @@
 EngineError
 ├── Poison          the record can never be processed: dead letter
 │   └── RecordTooLarge
+├── Misuse          an agent asks of the engine what makes no sense: its bug, and what becomes of any bug becomes of it
 ├── NotYet          something outside is missing: prepare, then run the batch again
 ├── AgentStopped    an agent fails on nearly everything: its topics stop, the rest goes on
 ├── Fenced          another worker owns the shard: wait for the rebalance
@@ -24,6 +25,10 @@ class Poison(EngineError):
 
 class RecordTooLarge(Poison):
     """A staged record or table row is larger than the broker takes."""
+
+
+class Misuse(EngineError):
+    """An agent does what the engine cannot make sense of; the text says what, and holds no value."""
 
 
 class NotYet(EngineError):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.fates import REDRIVEN
 from schemas.topics import EFFECTS_OUTCOMES
 from streams.engine.agent import Agent, Batch, Record, Shard
+from streams.engine.calling import call
 from streams.engine.effect import Effect, EffectOutcome
 from streams.engine.errors import Poison
 from streams.engine.table import Table
@@ -88,7 +89,7 @@ class Outcomes(Agent):
         agent = self._agents.get(outcome.agent)
         if agent is None:
             raise Poison(f"no agent {outcome.agent!r} in this worker hears the outcome")
-        agent.outcome(outcome, shard)
+        call(agent, "outcome", outcome, shard)
 
     def abandoned(self, record: Record, shard: Shard) -> None:
         """Remove the row of an outcome that was dead-lettered: its key must not be blocked for ever."""

@@ -6,6 +6,7 @@ import structlog
 
 from schemas.topics import Topic
 from streams.engine.agent import Agent, Batch, Record
+from streams.engine.calling import call
 from streams.engine.errors import NotYet, Poison, together
 from streams.engine.fates import reason_of, spans_of, store_of, trace_of
 from streams.engine.fuse import Fuses
@@ -49,12 +50,12 @@ def process(
         NotYet: prepare, drop the turn and run it again with the same patience.
         AgentStopped: an agent fails on nearly everything.
     """
+    records = tuple(records)  # shared by the agents of a topic: one that sorts or empties a list takes from the next
     spans = spans_of(records)
     for agent in agents:
         batch = Batch(topic, turn.number, records)
         try:
-            agent.process(batch, turn)
-            turn.keep()
+            _process(agent, batch, turn)
         except NotYet:
             turn.drop()
             if patience.first_for_batch(agent, topic):
@@ -71,6 +72,12 @@ def process(
         turn.settle(agent.name, batch, spans)
 
 
+def _process(agent: Agent, batch: Batch, turn: Turn) -> None:
+    call(agent, "process", batch, turn)
+    batch.check()
+    turn.keep()
+
+
 def _one_by_one(
     turn: Turn, agent: Agent, topic: Topic, records: Sequence[Record], *, fuses: Fuses, patience: Patience
 ) -> Batch:
@@ -79,8 +86,7 @@ def _one_by_one(
     for record in records:
         single = Batch(topic, turn.number, (record,))
         try:
-            agent.process(single, turn)
-            turn.keep()
+            _process(agent, single, turn)
         except NotYet as error:
             turn.drop()
             if patience.first_for_record(agent, topic, record):
@@ -109,7 +115,7 @@ def _bury(turn: Turn, agent: Agent, batch: Batch, record: Record, error: Excepti
     log.error("record dead-lettered", agent=agent.name, topic=batch.topic.name, shard=batch.shard,
               offset=record.offset, reason=reason_of(error), where=trace_of(error))  # fmt: skip
     try:
-        agent.abandoned(record, turn)
+        call(agent, "abandoned", record, turn)
         turn.keep()
     except Exception as failure:  # noqa: BLE001  as above
         turn.drop()
@@ -125,7 +131,7 @@ def tick(turn: Turn, agents: Sequence[Agent]) -> list[str]:
     failed = []
     for agent in agents:
         try:
-            agent.tick(turn.now, turn)
+            call(agent, "tick", turn.now, turn)
             turn.keep()
         except Exception as error:  # noqa: BLE001  as above
             turn.drop()

@@ -161,7 +161,7 @@ class ShardAtWork:
             self._around.fatal(error)
         except asyncio.CancelledError:
             raise
-        except Exception as error:  # a shard that has stopped silently would be worse than an exit
+        except (Exception, KeyboardInterrupt) as error:  # a shard that has stopped silently would be worse than an exit
             log.exception("shard crashed", shard=self.number)
             self._around.fatal(Fatal(EXIT_COMMIT_UNKNOWN, f"shard {self.number} crashed: {error!r}"))
 

@@ -8,11 +8,25 @@ that succeeded. A step that fails drops its layer; a transaction that fails drop
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from streams.engine.errors import Poison, RecordTooLarge
+from streams.engine.errors import Misuse, Poison, RecordTooLarge
 from streams.engine.parts import MemoryPart, Part
 from streams.engine.table import Table
 
 _ABSENT = object()
+
+
+class _Over(dict[str, Any]):
+    """Stands where a step's writes were, when the turn is over."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        del key, default
+        raise Misuse("a view was kept from an earlier turn: ask `shard.table(...)` in each call")
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.get(key)
+
+    def __contains__(self, key: object) -> bool:
+        return bool(self.get(""))
 
 
 class StagedTable:
@@ -75,17 +89,31 @@ class StagedTable:
 
         Raises:
             RecordTooLarge: a row has more than `limit` bytes.
-            Poison: the codec cannot encode a value.
+            Misuse: a key is no text, or the codec cannot encode a value.
+            Poison: a key is text that UTF-8 does not know.
         """
         encode, fresh = self.table.codec.encode, self._fresh
+        length = self._length_of_keys()
         try:
             encoded = {key: None if value is None else encode(value) for key, value in fresh.items()}
         except (TypeError, ValueError, AttributeError) as error:
-            raise Poison(f"table {self.table.name}: a value is no {self.table.codec.name}") from error
+            raise Misuse(f"table {self.table.name}: a value is no {self.table.codec.name}") from error
         # All rows together seldom reach the limit of one, and that is known without looking at each.
-        if sum(map(len, encoded)) + sum(map(len, filter(None, encoded.values()))) > limit:
+        if length + sum(map(len, filter(None, encoded.values()))) > limit:
             self._refuse_large(encoded, limit)
         return encoded
+
+    def _length_of_keys(self) -> int:
+        """Return the length of all keys; what is no text would be found out only when the transaction is sent."""
+        try:
+            keys = "".join(self._fresh)
+            if not keys.isascii():
+                keys.encode()
+        except TypeError as error:
+            raise Misuse(f"table {self.table.name}: a key is no text") from error
+        except UnicodeEncodeError as error:
+            raise Poison(f"table {self.table.name}: a key holds half a character (a lone surrogate)") from error
+        return len(keys)
 
     def _refuse_large(self, encoded: Mapping[str, bytes | None], limit: int) -> None:
         for key, raw in encoded.items():
@@ -100,6 +128,10 @@ class StagedTable:
     def drop(self) -> None:
         """Drop what the step wrote."""
         self._fresh.clear()
+
+    def end(self) -> None:
+        """Refuse to be used from now on: the turn is over, and what would be staged now would be lost."""
+        self._fresh = _Over()
 
     @property
     def touched(self) -> bool:

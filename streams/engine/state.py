@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from schemas.topics import Topic
 from streams.engine.agent import Agent, Record
+from streams.engine.calling import require_plain_methods
 from streams.engine.fuse import Fuses
 from streams.engine.outbox import OUTBOX, Outcomes, Row, started_row
 from streams.engine.parts import Part
@@ -44,6 +45,8 @@ class Line:
         by_name = {agent.name: agent for agent in listed}
         if len(by_name) != len(listed):
             raise ValueError(f"two agents share a name: {sorted(agent.name for agent in listed)}")
+        for agent in listed:
+            require_plain_methods(agent)
         self.agents: tuple[Agent, ...] = (*listed, Outcomes(by_name))
         self.by_topic: dict[str, tuple[Agent, ...]] = {}
         self.topics: dict[str, Topic] = {}
@@ -111,6 +114,7 @@ class ShardState:
             self.failed_ticks = tick(turn, self._line.agents)
         if ticking or self._overdue:
             self._overdue = expire(turn, self._overdue or self._line.expiring)
+        turn.end()
         return turn
 
     @staticmethod

@@ -22,9 +22,13 @@ def _encode_json(value: Any) -> bytes:
     return bytes(memoryview(orjson.dumps(value)))
 
 
+def _encode_raw(value: Any) -> bytes:
+    return value if type(value) is bytes else bytes(memoryview(value))  # `bytes(5)` would be five zeros
+
+
 JSON = Codec("json", _encode_json, orjson.loads)
 TEXT = Codec("text", str.encode, lambda raw: raw.decode())
-RAW = Codec("raw", bytes, lambda raw: raw)
+RAW = Codec("raw", _encode_raw, lambda raw: raw)
 
 
 @dataclass(frozen=True, slots=True)

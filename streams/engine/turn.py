@@ -10,8 +10,8 @@ from typing import Any
 
 from schemas.topics import DEAD_LETTERS, EVENT_FATES, Topic
 from streams.engine.agent import Batch, Header, Record
-from streams.engine.effect import Effect
-from streams.engine.errors import RecordTooLarge
+from streams.engine.effect import Effect, require_sound
+from streams.engine.errors import Misuse, RecordTooLarge
 from streams.engine.fates import KEY_LIMIT, VALUE_LIMIT, Spans, dead_letter, summaries
 from streams.engine.outbox import OUTBOX, row_key, staged_row
 from streams.engine.parts import Part
@@ -67,13 +67,21 @@ class Turn:
 
     def send(self, topic: Topic, key: bytes, value: bytes | None, headers: Sequence[Header] = ()) -> None:
         """Stage a record."""
+        if type(key) is not bytes or (value is not None and type(value) is not bytes) or headers:
+            _require_bytes(topic, key, value, headers)
         size = len(key) + (len(value) if value else 0)
         if size > self._room:
-            raise RecordTooLarge(f"{topic.name}: a record of {size + OVERHEAD} bytes, more than {self.record_limit}")
+            self._refuse(topic, size)
         self.sent[topic.name].append((key, value, headers))
+
+    def _refuse(self, topic: Topic, size: int) -> None:
+        if self._room < 0:
+            raise Misuse(f"{topic.name}: the shard was kept from an earlier turn: use the one that each call is given")
+        raise RecordTooLarge(f"{topic.name}: a record of {size + OVERHEAD} bytes, more than {self.record_limit}")
 
     def effect(self, effect: Effect) -> None:
         """Stage a call to a destination; an id that waits in the outbox already is the same effect."""
+        require_sound(effect)
         outbox = self.table(OUTBOX)
         key = row_key(effect.store, effect.id)
         if key not in outbox:
@@ -126,6 +134,12 @@ class Turn:
         self.sent[topic.name].append((key, value, ()))
         self._save()
 
+    def end(self) -> None:
+        """Refuse everything that an agent would still stage: it has kept this turn, or a view of it."""
+        self._room = -1
+        for view in self.views.values():
+            view.end()
+
     @property
     def empty(self) -> bool:
         """Whether there is nothing to commit."""
@@ -147,3 +161,15 @@ class Turn:
         if view is None:
             return {}
         return {key: None if raw is None else OUTBOX.codec.decode(raw) for key, raw in view.writes.items()}
+
+
+def _require_bytes(topic: Topic, key: Any, value: Any, headers: Any) -> None:
+    """Raise where the agent's own line is in the traceback: the producer would only find out in the transaction."""
+    if type(key) is not bytes or not (value is None or type(value) is bytes):
+        raise Misuse(
+            f"{topic.name}: key and value of a record are bytes (a value may be None), not "
+            f"{type(key).__name__} and {type(value).__name__}"
+        )
+    for name, content in headers:
+        if not (isinstance(name, str) and isinstance(content, bytes)):
+            raise Misuse(f"{topic.name}: a header is a text and bytes")

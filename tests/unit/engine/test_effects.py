@@ -147,3 +147,18 @@ async def test_a_producer_that_will_never_send_again_is_replaced(bench, monkeypa
     bench.put(CALL)
     await until(lambda: bench.told)
     assert (bench.made, stopped, bench.runner._producer) == (["call"], [dead], bench)
+
+
+@pytest.mark.parametrize("answer", ["nothing", "another's outcome", "a cancellation"])
+async def test_a_handler_that_does_not_answer_leaves_its_effect_uncertain(bench, answer):
+    """Its effect would count as under way for ever, and all that come after it under the same key."""
+
+    async def handle(effect):
+        if answer == "a cancellation":
+            raise asyncio.CancelledError
+        return await bench.make(replace(effect, id="another")) if answer == "another's outcome" else None
+
+    bench.runner._handlers["broken"] = handle
+    bench.put(replace(CALL, kind="broken", repeatable=True))
+    await until(lambda: bench.told)
+    assert [(outcome.effect, outcome.status) for outcome in bench.told] == [("call", "uncertain")]
