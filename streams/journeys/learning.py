@@ -100,8 +100,6 @@ def learn_customer(facts: Facts, customer: str, row: Mapping[str, Any] | None) -
             _move_customer(facts, customer, before["h"], {})
             del facts.customers[facts.key(customer)]
         return set()
-    if row.get("deleted"):
-        return set()
     after = customers.change(before, row["version"], customers.hashes(row, facts.known.hash))
     if after is None:
         return None

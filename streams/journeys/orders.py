@@ -91,9 +91,10 @@ def amounts(order: Mapping[str, Any], replaced: Mapping[str, Any] | None) -> Amo
     """
     if order["state"] in {"cancelled", "replaced"}:
         return Amounts(0, 0, 0, 0)
-    amount = max(0, order["amount"] - order.get("cancelled", 0))
+    amount = order["amount"] - order.get("cancelled", 0)
     if replaced is not None and replaced["currency"] == order["currency"]:
         amount = min(amount, replaced["amount"])
+    amount = max(0, amount)  # what was changed later may have taken away more than there was
     refunded = min(order.get("refunded", 0), amount)
     return Amounts(amount, refunded, amount - refunded, 1)
 

@@ -3,7 +3,8 @@
 A page tells an order again on each reload, a checkout script and the shop's back end tell it too, each with what it
 knows: the order's value, the session, who bought. So an order action that was told before is a duplicate only where it
 adds no session, no person and no earlier amount to what the others told: else it is passed on as a supplement, since
-each is evidence for attribution, whichever came first.
+each is evidence for attribution, whichever came first. Who bought is evidence of the session that told it: two people
+in two sessions are four facts, and any of the four may come last.
 """
 
 from typing import Any, Final, Literal
@@ -16,10 +17,11 @@ _ORDER_ACTIONS: Final = frozenset(
     ("order.placed", "order.confirmed", "order.shipped", "order.delivered", "order.cancelled")
 )
 CHECKOUT: Final = "checkout.started"
-_EVIDENCE: Final = ("session", "email_hash", "phone_hash", "customer_hash")
+_PERSON: Final = ("email_hash", "phone_hash", "customer_hash")
 _VALUED: Final = "@"
-_MOST: Final = 120
-"""Pieces of evidence for one order: beyond attribution's own limit (docs/kpis.md, "limits") nothing more is needed."""
+_MOST: Final = 250
+"""Pieces of evidence for one order: fifty sessions that each told somebody by three hashes, and more; attribution's
+own limits (docs/kpis.md, "limits") are reached before."""
 
 
 def natural_key(data: dict[str, Any]) -> str | None:
@@ -50,8 +52,7 @@ def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, st
         at: Unix milliseconds, when it happened.
     """
     marks = dict.fromkeys(known.split(" ") if known else ())
-    told = [name[0] + mark(data[name]) for name in _EVIDENCE if data.get(name)]
-    added = [one for one in told if one not in marks]
+    added = [one for one in _evidence(data) if one not in marks]
     if "amount_minor" in data and data["action"] != CHECKOUT:
         added += _earliest(marks, at)
     if known is None:
@@ -59,6 +60,13 @@ def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, st
     if not added or len(marks) + len(added) > _MOST:
         return "duplicate", known
     return "supplement", " ".join([*marks, *added])
+
+
+def _evidence(data: dict[str, Any]) -> list[str]:
+    """Return the marks of the session that an event tells, and of who bought there."""
+    session = data.get("session") or ""
+    people = [name[0] + mark(f"{session}/{data[name]}") for name in _PERSON if data.get(name)]
+    return ["s" + mark(session), *people] if session else people
 
 
 def _earliest(marks: dict[str, None], at: int) -> list[str]:

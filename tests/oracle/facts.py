@@ -44,15 +44,16 @@ class World:
 
     @cached_property
     def customer_hashes(self) -> dict[str, set[str]]:
-        """Return each customer's hashes, of its highest version that is no deletion."""
+        """Return each customer's hashes, of its highest version; none of a provisional one that was replaced."""
         best: dict[str, Row] = {}
         for row in self.customers:
-            if not row.get("deleted") and row["version"] >= best.get(row["customer"], row)["version"]:
+            if row["version"] >= best.get(row["customer"], row)["version"]:
                 best[row["customer"]] = row
         return {
             name: {row.get("email_hash"), row.get("phone_hash"), self.hash(name), self.hash(row.get("user_id"))}
             - {None}
             for name, row in best.items()
+            if not row.get("replaced_by")
         }
 
     @cached_property

@@ -146,7 +146,7 @@ class Builder:
             "store": "acme", "customer": choice(("c1", "c2")), "version": version,
             "user_id": choice(("u1", "u2", None)),
             "email_hash": choice((*EMAILS, None)), "phone_hash": choice((*PHONE_HASHES, None)),
-            "deleted": self.random.random() < 0.15,
+            "deleted": self.random.random() < 0.15, "replaced_by": self.maybe(0.1, "c2"),
         }  # fmt: skip
 
     def order(self, version: int) -> Row:

@@ -63,11 +63,31 @@ class TestLateKnowledge:
 
     async def test_a_deletion_does_not_undo_what_was_bought(self, shop):
         """VTEX's deleted customer keeps identifying its orders; erasing one judges nothing anew."""
+        known = {"email_hash": EMAIL, "phone_hash": PHONE}
         await shop.tell(report("delivered", at=NOW - HOUR), order(email_hash=EMAIL))
-        await shop.tell(customer(email_hash=EMAIL, phone_hash=PHONE), customer(version=2, deleted=True))
+        await shop.tell(customer(**known), customer(version=2, deleted=True, **known))
         await shop.tell((topics.VTEX_CUSTOMERS, b"acme/c1", None))
 
         assert shop.of() == ("delivery", "spring", 10_000)
+
+    async def test_a_deletion_that_came_before_the_document_changes_nothing(self, shop):
+        """Whether the customer was ever seen alive depends on the order of arrival; what its last row says does not."""
+        await shop.tell(report("delivered", at=NOW - HOUR), order(email_hash=EMAIL))
+        await shop.tell(customer(deleted=True), customer(version=2, deleted=True, email_hash=EMAIL, phone_hash=PHONE))
+
+        assert shop.of() == ("delivery", "spring", 10_000)
+
+    async def test_a_provisional_customer_that_was_replaced_identifies_nobody(self, shop):
+        """It would not exist, had its replacement been known before the order that told of it."""
+        gone = {"version": 2, "deleted": True, "provisional": True, "replaced_by": "c1"}
+        await shop.tell(report("delivered", at=NOW - HOUR), order(email_hash=EMAIL))
+        await shop.tell(customer("p1", provisional=True, email_hash=EMAIL, phone_hash=PHONE))
+        before = shop.of()
+
+        await shop.tell(customer("p1", **gone), customer("c1", email_hash=EMAIL))
+
+        assert before == ("delivery", "spring", 10_000)
+        assert shop.of() == ("no touch in window", None, 10_000)
 
     async def test_the_pixels_order_stands_until_vtex_tells_it(self, shop):
         """Amount, currency and time of the pixel; then VTEX's."""

@@ -36,6 +36,8 @@ class TestOrders:
         (vtex(), vtex(amount=600), (600, 0, 600, 1)),
         (vtex(cancelled=500), vtex(amount=600, state="cancelled"), (500, 0, 500, 1)),
         (vtex(), vtex(amount=600, currency="USD"), (1000, 0, 1000, 1)),
+        (vtex(amount=-5, refunded=3), None, (0, 0, 0, 1)),
+        (vtex(refunded=3), vtex(amount=-5), (0, 0, 0, 1)),
     ])  # fmt: skip
     def test_what_counts_of_an_order(self, order, replaced, expected):
         """Cancelled is 0, refunds stay below what was not cancelled, a replacement is worth the smaller of both."""

@@ -26,7 +26,9 @@ BODIES = st.fixed_dictionaries(
         "event_id": st.sampled_from(["e-1", "e-2", "e-3", "e-4"]),
         "amount": st.sampled_from([10, 20]),
         "utm_params": st.sampled_from([_U, {**_U, "observed_at": to_text(NOW - 9)}]),
-        "user_parameters": st.sampled_from([{"email": "ana@example.com"}, {"id": "u1"}]),
+        "user_parameters": st.sampled_from([
+            {"email": "ana@example.com"}, {"email": "eve@example.com"}, {"id": "u1"},
+        ]),
         "url": st.sampled_from(["https://shop.example/a", "https://shop.example/b"]),
     },
 )  # fmt: skip
@@ -54,6 +56,13 @@ def facts(agent: Agent) -> dict[str, Any]:
     return {
         "views": views,
         "orders": orders,
+        "people": {
+            (e["session"], e[name])
+            for e in events
+            if "session" in e
+            for name in ("email_hash", "customer_hash")
+            if name in e
+        },
         "carts": {e["order_form"] for e in events if e["action"] == "checkout.started"},
         "amounts": amounts,
         "landings": {place: at for place, at in notes.items() if place[2] or place[:2] not in noted},
