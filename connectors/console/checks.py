@@ -124,6 +124,12 @@ async def check_vtex(request: ConnectionRequest, http: httpx.AsyncClient) -> lis
         "Accept": "application/json", "REST-Range": "resources=0-1",
     }  # fmt: skip
     answers = await asyncio.gather(*(_ask(http, "GET", base + part.path, headers=headers) for part in _RESOURCES))
+    if all(not isinstance(answer, str) and answer.status_code == _NOT_FOUND for answer in (login, *answers)):
+        return [Check(
+            "VTEX", "account", "failed",
+            f"There is no VTEX account {request.vtex_account} at {base}: copy its name from the address of the shop's "
+            "admin.",
+        )]  # fmt: skip
     return checks + [_vtex_verdict(part, answer) for part, answer in zip(_RESOURCES, answers, strict=True)]
 
 

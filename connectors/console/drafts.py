@@ -28,12 +28,14 @@ class Draft:
         secrets: typed, by field.
         report: what the last check of keys said; None when something was changed since.
         error: why connecting failed.
+        revision: of what was typed: another window of the same browser may have typed something else since.
     """
 
     fields: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, SecretStr] = field(default_factory=dict)
     report: AccessReport | None = None
     error: str = ""
+    revision: str = ""
 
     def take(self, form: dict[str, str]) -> None:
         """Take in a form; a blank secret keeps the one typed before."""
@@ -43,7 +45,7 @@ class Draft:
                 self.secrets[name] = SecretStr(form[name].strip())
         if not self.fields.get("infobip_url"):
             self.secrets.pop("infobip_key", None)
-        self.report, self.error = None, ""
+        self.report, self.error, self.revision = None, "", random.token_urlsafe(8)
 
 
 @dataclass(frozen=True, slots=True)

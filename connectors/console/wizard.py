@@ -27,6 +27,14 @@ from connectors.console.setup import TICKET
 from connectors.kafka.errors import KafkaSetupError
 
 DRAFT: Final = "draft"
+_GONE: Final = (
+    "Nothing was connected: what was typed is not here any more. It is kept for half an hour, until the store is "
+    "connected or the console restarts. Please type it again."
+)
+_OTHER: Final = (
+    "Nothing was connected: another window of this browser has described a store since. This is that one; what the "
+    "window showed before would have to be typed again."
+)
 FIELDS: Final = frozenset(ConnectionRequest.model_fields)
 _DERIVED: Final = frozenset(("store", "vtex_url"))
 _MESSAGES: Final = {
@@ -59,19 +67,20 @@ def routes(console: Console) -> list[Route]:
         draft = _draft(console, request)
         wanted = read_request(draft)[0] if draft else None
         if draft is None or wanted is None:
-            return RedirectResponse("/connect", 303)
+            return _gone(console, request) if DRAFT in request.cookies else RedirectResponse("/connect", 303)
         return _review(console, request, draft, wanted)
 
     async def decide(request: Request) -> Response:
         draft, fields = _draft(console, request), await read_form(request)
         wanted = read_request(draft)[0] if draft else None
         if draft is None or wanted is None:
-            return RedirectResponse("/connect", 303)
+            return _gone(console, request)
         if fields.get("action") != "connect" or draft.report is None:
             await _check(console, draft, wanted)
             return RedirectResponse("/connect/review", 303)
-        if not draft.report.ok:
-            return _review(console, request, draft, wanted, status=409)
+        if fields.get("revision") != draft.revision or not draft.report.ok:
+            error = "" if fields.get("revision") == draft.revision else _OTHER
+            return _review(console, request, draft, wanted, status=409, error=error)
         return await _connect(console, request, draft, wanted)
 
     return [
@@ -105,8 +114,11 @@ def _sentence(message: str) -> str:
 
 
 async def _check(console: Console, draft: Draft, wanted: ConnectionRequest) -> None:
+    revision = draft.revision
     async with console.checking:
-        draft.report = await check_keys(wanted, console.http)
+        report = await check_keys(wanted, console.http)
+    if draft.revision == revision:  # else it is about what another window has typed meanwhile
+        draft.report, draft.error = report, ""
 
 
 async def _connect(console: Console, request: Request, draft: Draft, wanted: ConnectionRequest) -> Response:
@@ -141,13 +153,27 @@ def _form(console: Console, request: Request, draft: Draft, errors: dict[str, st
     )  # fmt: skip
 
 
+def _gone(console: Console, request: Request) -> Response:
+    """Say that a draft was lost, rather than show an empty form to somebody who had filled one in."""
+    response = _form(console, request, Draft(), {"": _GONE}, status=409)
+    response.delete_cookie(DRAFT, path="/connect", httponly=True, samesite="strict")
+    return response
+
+
 def _review(
-    console: Console, request: Request, draft: Draft, wanted: ConnectionRequest, *, status: int = 200
+    console: Console,
+    request: Request,
+    draft: Draft,
+    wanted: ConnectionRequest,
+    *,
+    status: int = 200,
+    error: str = "",
 ) -> Response:
     known = console.model.stores.get(wanted.store or wanted.vtex_account)
     return console.page(
-        request, "review.html", status=status, draft=draft, wanted=wanted, report=draft.report, known=known
-    )
+        request, "review.html", status=status, draft=draft, wanted=wanted, report=draft.report, known=known,
+        error=error or draft.error,
+    )  # fmt: skip
 
 
 def _draft(console: Console, request: Request) -> Draft | None:

@@ -34,12 +34,24 @@ def answering(rule: Callable[[httpx.Request], int]) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.MockTransport(answer))
 
 
+def revision(page: str) -> str:
+    """What the review's form carries, so that what is connected is what it showed."""
+    found = re.search(r'name="revision" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+async def connect(bench: Bench) -> httpx.Response:
+    """Press the review's button."""
+    return await bench.post("/connect/review", action="connect", revision=revision(await bench.html("/connect/review")))
+
+
 @pytest.fixture
 def connected(monkeypatch):
     """Stands in for Kafka: the row that would be written reaches the read model at once."""
     written = []
 
-    async def connect(request: ConnectionRequest, connection, secrets):
+    async def write(request: ConnectionRequest, connection, secrets):
         seal = secrets.seal
         stored = a_store(
             request.store, hook_secret=seal("HOOK-SECRET"), server_token=seal("SERVER-TOKEN"), hash_secret=seal("HASH"),
@@ -54,7 +66,7 @@ def connected(monkeypatch):
     def use(given: Bench) -> list[ConnectionRequest]:
         nonlocal bench
         bench = given
-        monkeypatch.setattr(wizard, "connect_store", connect)
+        monkeypatch.setattr(wizard, "connect_store", write)
         return written
 
     return use
@@ -93,7 +105,7 @@ async def test_from_keys_to_a_connected_store(make_bench, connected):
     assert "America/Santiago" in review
     assert "CLP" in review
     assert not any(secret in review for secret in SECRETS)
-    answer = await bench.post("/connect/review", action="connect")
+    answer = await connect(bench)
     assert (answer.status_code, answer.headers["location"]) == (303, "/stores/acme/setup")
     assert (written[0].vtex_url, written[0].currency) == ("https://acme.vtexcommercestable.com.br", "CLP")
 
@@ -117,7 +129,7 @@ async def test_secrets_are_shown_to_nobody_else(make_bench, connected):
     bench.console.http = answering(lambda _: 200)
     bench.put([row(topics.STORES, "other", value=a_store("other"))])
     await bench.post("/connect", **TYPED)
-    await bench.post("/connect/review", action="connect")
+    await connect(bench)
 
     stranger = httpx.AsyncClient(transport=httpx.ASGITransport(bench.app), base_url=bench.http.base_url)
     assert "HOOK-SECRET" not in (await stranger.get("/stores/acme/setup")).text
@@ -138,7 +150,7 @@ async def test_a_missing_role_is_named_and_stops_the_connection(make_bench, conn
 
     assert "OMS / OMS access / List Orders" in page
     assert 'value="connect"' not in page
-    assert (await bench.post("/connect/review", action="connect")).status_code == 409
+    assert (await connect(bench)).status_code == 409
     assert written == []
 
 
@@ -150,7 +162,7 @@ async def test_what_could_not_be_found_out_stops_nobody(make_bench, connected):
     await bench.post("/connect", **TYPED)
 
     assert "Not everything could be found out" in await bench.html("/connect/review")
-    assert (await bench.post("/connect/review", action="connect")).status_code == 303
+    assert (await connect(bench)).status_code == 303
     assert len(written) == 1
 
 
@@ -196,10 +208,11 @@ async def test_a_business_that_is_taken_is_said(make_bench, monkeypatch):
     bench = make_bench()
     bench.console.http = answering(lambda _: 200)
     await bench.post("/connect", **TYPED)
-    answer = await bench.post("/connect/review", action="connect")
+    answer = await connect(bench)
 
     assert answer.status_code == 409
     assert "connected to store &lt;other&gt;" in answer.text
+    assert "Everything works" not in answer.text
     assert 'value="vtexappkey-acme-ABC"' in await bench.html("/connect")
 
 
@@ -213,12 +226,77 @@ async def test_a_store_that_is_connected_is_renewed(make_bench):
     assert "Store acme is connected already" in await bench.html("/connect/review")
 
 
-async def test_steps_cannot_be_skipped(make_bench):
-    """Without a draft, or with one that was forgotten, everything leads to the first step."""
+async def test_steps_cannot_be_skipped(make_bench, connected):
+    """Without a draft everything leads to the first step; a button pressed after it was lost says what happened."""
     bench = make_bench()
+    answer = await bench.http.get("/connect/review")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/connect")
 
-    for answer in (await bench.http.get("/connect/review"), await bench.post("/connect/review", action="connect")):
-        assert (answer.status_code, answer.headers["location"]) == (303, "/connect")
+    answer = await bench.post("/connect/review", action="connect")
+    assert answer.status_code == 409
+    assert "Nothing was connected: what was typed is not here any more." in answer.text
+
+
+async def test_a_draft_that_a_restart_has_lost_is_told_of(make_bench):
+    """The console keeps drafts in memory only: nobody is to wonder why the form is empty."""
+    bench = make_bench()
+    bench.console.http = answering(lambda _: 200)
+    await bench.post("/connect", **TYPED)
+    bench.console.drafts.pop(bench.http.cookies[wizard.DRAFT])
+
+    answer = await bench.http.get("/connect/review")
+    assert answer.status_code == 409
+    assert 'role="alert"' in answer.text
+    assert "Please type it again" in answer.text
+    assert wizard.DRAFT not in bench.http.cookies
+    assert "Please type it again" not in await bench.html("/connect")
+
+
+async def test_what_a_window_shows_is_what_it_connects(make_bench, connected):
+    """Two windows of one browser share the draft: the one that is behind connects nothing, and shows the other."""
+    bench = make_bench()
+    written = connected(bench)
+    bench.console.http = answering(lambda _: 200)
+    await bench.post("/connect", **TYPED)
+    shown = await bench.html("/connect/review")
+    await bench.post("/connect", **{**TYPED, "store": "other"})
+    answer = await bench.post("/connect/review", action="connect", revision=revision(shown))
+
+    assert answer.status_code == 409
+    assert "another window" in answer.text
+    assert "Connect other" in answer.text
+    assert written == []
+    assert (await bench.post("/connect/review", action="connect", revision=revision(answer.text))).status_code == 303
+    assert [request.store for request in written] == ["other"]
+
+
+async def test_a_check_holds_for_what_it_was_asked_about(make_bench):
+    """Not for what another window typed while it was under way."""
+    bench = make_bench()
+    draft = Draft()
+    draft.take(TYPED)
+    wanted = wizard.read_request(draft)[0]
+
+    def meanwhile(_: httpx.Request) -> int:
+        draft.take({**TYPED, "store": "other"})
+        return 200
+
+    bench.console.http = answering(meanwhile)
+    await wizard._check(bench.console, draft, wanted)
+
+    assert draft.report is None
+
+
+async def test_an_account_that_does_not_exist_is_a_clear_no(make_bench):
+    """VTEX's hosts answer 404 to everything then; that orders may be followed is not read out of it."""
+    bench = make_bench()
+    bench.console.http = answering(lambda request: 404 if "vtex" in request.url.host else 200)
+    await bench.post("/connect", **TYPED)
+    page = await bench.html("/connect/review")
+
+    assert "There is no VTEX account acme at https://acme.vtexcommercestable.com.br" in page
+    assert "follow orders" not in page
+    assert 'value="connect"' not in page
 
 
 def test_what_waits_is_bounded_in_number_and_time():
