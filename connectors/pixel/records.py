@@ -12,6 +12,10 @@ from schemas.events import encode, new_id
 SOURCE = "collector"
 _TYPES: Final = {kind: f"pixel.{kind}" for kind in ("event", "acknowledgement", "identification")}
 _SCALARS: Final = ("action", "currency", "object", "object_type", "order", "order_form")
+_WORDS: Final = frozenset(("action", "currency", "object_type", "order", "order_form"))
+_UTM_WORDS: Final = frozenset(("source", "medium", "campaign"))
+"""Words of the shop, by which events are counted and joined: Mr Black does not rename the campaign black-friday. Of
+what is told of a person, only e-mails and phones are taken out of them."""
 _MOST_TEXTS: Final = 1000  # to look for one costs time at each word of the body
 _MOST_LETTERS: Final = 64 * 1024
 _LATENCY_MS = 5_000
@@ -139,11 +143,11 @@ def _data(told: Told, sender: Sender, scrubber: Scrubber) -> dict[str, Any]:
     data: dict[str, Any] = {"store": sender.store, "kind": told.kind, "sent_by": _sent_by(told, sender)}
     if told.session:
         data["session"] = clean(told.session)
-    _add_scalars(data, told, scrubber)
+    _add_scalars(data, told, sender, scrubber)
     if told.page:
         data["page"] = {name: clean(value) for name, value in told.page.items()}
     if told.utm is not None:
-        data["utm"] = _utm(told.utm, scrubber)
+        data["utm"] = _utm(told.utm, sender, scrubber)
     if told.identity:
         data |= _hashes(told.identity, scrubber)
     if told.parameters:
@@ -152,11 +156,11 @@ def _data(told: Told, sender: Sender, scrubber: Scrubber) -> dict[str, Any]:
     return data
 
 
-def _add_scalars(data: dict[str, Any], told: Told, scrubber: Scrubber) -> None:
+def _add_scalars(data: dict[str, Any], told: Told, sender: Sender, scrubber: Scrubber) -> None:
     for name in _SCALARS:
         value = getattr(told, name)
         if value is not None:
-            data[name] = scrubber.text(value)
+            data[name] = (sender.scrubber if name in _WORDS else scrubber).text(value)
     if told.amount is not None:
         data["amount"] = told.amount
     if told.tracked_at is not None:
@@ -177,8 +181,12 @@ def _hashes(identity: dict[str, Any], scrubber: Scrubber) -> dict[str, str]:
     return {name: value for name, value in hashes.items() if value is not None}
 
 
-def _utm(told: dict[str, Any], scrubber: Scrubber) -> dict[str, Any]:
-    utm = {name: scrubber.text(value) for name, value in told.items() if name != "observed_at"}
+def _utm(told: dict[str, Any], sender: Sender, scrubber: Scrubber) -> dict[str, Any]:
+    utm = {
+        name: (sender.scrubber if name in _UTM_WORDS else scrubber).text(value)
+        for name, value in told.items()
+        if name != "observed_at"
+    }
     if told.get("observed_at") is not None:
         utm["observed_at"] = to_text(told["observed_at"])
     return utm

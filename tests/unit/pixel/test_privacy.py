@@ -142,6 +142,20 @@ class TestSeal:
         assert (event.data.email_hash, event.data.phone_hash) == (told.email_hash, told.phone_hash)
         assert event.data.email_hash == hash_value(SECRET, "email", email)
 
+    @pytest.mark.parametrize(
+        "person",
+        [{"last_name": "Black"}, {"last_name": "Page", "first_name": "Placed"}, {"tags": ["black-friday", "sms"]},
+         {"last_order": "1234567890123"}],
+    )  # fmt: skip
+    def test_who_somebody_is_does_not_rename_what_the_shop_names(self, person):
+        """A surname, a tag or an order told of a person is no reason to lose a campaign, an action or an order."""
+        words = {"source": "hellotext", "medium": "sms", "campaign": "black-friday"}
+        body = {"action": "order.placed", "object": "1234567890123", "utm_params": words}
+
+        data = orjson.loads(seal(read_event({**body, "user_parameters": person}), sender()).event.value)["data"]
+
+        assert (data["action"], data["order"], data["utm"]) == ("order.placed", "1234567890123", words)
+
     def test_an_identification_goes_to_both_topics(self):
         """Values to pixel.identities, hashes to pixel.events; an e-mail as `user_id` counts as e-mail (A3.4)."""
         sealed = seal(
