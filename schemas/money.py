@@ -6,10 +6,13 @@ The exponent of a currency is ISO 4217's, from CLDR through babel. VTEX writes h
 
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from functools import cache
+from typing import Final
 
 from babel.numbers import get_currency_precision, list_currencies
 
 MICROS = 1_000_000
+LARGEST: Final = 2**53
+"""Beyond it a reader of JSON loses units, and sums leave 64 bits; no shop sells for so much."""
 
 
 class UnknownCurrencyError(ValueError):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from schemas import topics
 from schemas.events import InvalidEventError, decode, encode
-from schemas.money import UnknownCurrencyError, exponent
+from schemas.money import LARGEST, UnknownCurrencyError, exponent
 from schemas.vtex import ORDER_CHANGED, OrderRead
 from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
 from streams.stores import Stores
@@ -101,4 +101,6 @@ def _read(data: dict[str, Any]) -> OrderRead:
         raise Poison(f"unreadable {ORDER_CHANGED}: {', '.join(wrong[:5])}") from None
     except UnknownCurrencyError as error:
         raise Poison(str(error)) from None
+    if any(abs(told) > LARGEST for told in (read.value, read.changes_value, *(each.value for each in read.returns))):
+        raise Poison("an amount of the order is larger than any shop sells for: it would spoil the sums of the others")
     return read

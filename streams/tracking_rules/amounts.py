@@ -3,11 +3,9 @@
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from schemas.money import from_hundredths, from_major
+from schemas.money import LARGEST, from_hundredths, from_major
 
 _DIGITS: Final = 18
-_LARGEST: Final = 2**53
-"""Beyond it a JSON reader loses units; no shop sells for so much."""
 
 
 def value_event(data: dict[str, Any], default: str) -> None:
@@ -60,5 +58,5 @@ def _add(data: dict[str, Any], amount: Any, currency: Any, default: str, *, hund
         minor = from_hundredths(int(value), code) if whole else from_major(value, code)
     except (ValueError, InvalidOperation, OverflowError):
         return  # no number, or no currency: the amount stays as it was told, and counts for nothing
-    if abs(minor) <= _LARGEST:
+    if abs(minor) <= LARGEST:
         data["amount_minor"], data["amount_currency"] = minor, code

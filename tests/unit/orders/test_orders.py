@@ -207,7 +207,10 @@ class TestAmounts:
 
 
 class TestBadInput:
-    @pytest.mark.parametrize("fields", [{"currency": "XXY"}, {"value": "much"}, {"order_id": None}])
+    @pytest.mark.parametrize("fields", [
+        {"currency": "XXY"}, {"value": "much"}, {"order_id": None}, {"value": 2**53 + 1}, {"changes_value": -(2**60)},
+        {"returns": [("R1", 2**62)]},
+    ])  # fmt: skip
     async def test_what_cannot_be_read_is_dead_lettered(self, shard, fields):
         """Only the culprit."""
         await shard.feed(topics.VTEX_CHANGES, part("1-01"), part("2-01", **fields), part("3-01"))
