@@ -20,7 +20,7 @@ ALL: Final = "all"
 
 
 class NoSuchCell(KafkaSetupError):  # noqa: N818  as in errors.py
-    """There is no such cell; says which ones the campaign has."""
+    """There is no such cell, or there are several; says which ones the campaign has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def agrees(cell: CampaignKpis, orders: Iterable[Attribution]) -> bool:
 
 
 async def explain(  # noqa: PLR0917  a cell has five names, in the order of its key
-    connection: KafkaConnection, store: str, campaign: str, basis: Basis, date: str, currency: str
+    connection: KafkaConnection, store: str, campaign: str, basis: Basis, date: str, currency: str | None
 ) -> Explained:
     """Return a cell with the orders behind it, as they stand now.
 
@@ -62,18 +62,15 @@ async def explain(  # noqa: PLR0917  a cell has five names, in the order of its 
         campaign: its id.
         basis: `delivery`, `purchase` or `total`.
         date: local day, `all` for the total.
-        currency: ISO 4217.
+        currency: ISO 4217; None where there is only one.
 
     Raises:
-        NoSuchCell: there is no such cell.
+        NoSuchCell: there is no such cell; without a currency, there are cells of several.
         TopicMissing, BrokerUnreachable: see `read_topic`.
     """
     shard = await _shard(connection, store)
     cells = await _rows(connection, KPI_CAMPAIGNS, shard, KPI_CAMPAIGNS.key(store, campaign) + b"/")
-    raw = cells.get(KPI_CAMPAIGNS.key(store, campaign, basis, date, currency))
-    if raw is None:
-        raise NoSuchCell(_absent(f"{store}/{campaign}", f"{basis}/{date}/{currency}", cells))
-    cell = CampaignKpis.model_validate_json(raw)
+    cell = CampaignKpis.model_validate_json(cells[_chosen(cells, store, campaign, f"{basis}/{date}", currency)])
     rows = await _rows(connection, ATTRIBUTIONS, shard, ATTRIBUTIONS.key(store, ""))
     orders = orders_behind((Attribution.model_validate_json(row) for row in rows.values()), cell)
     return Explained(cell, tuple(orders), agrees(cell, orders))
@@ -114,7 +111,18 @@ async def _rows(connection: KafkaConnection, topic: Topic, shard: int, prefix: b
     return found
 
 
-def _absent(campaign: str, wanted: str, cells: dict[bytes, bytes]) -> str:
+def _chosen(cells: Iterable[bytes], store: str, campaign: str, place: str, currency: str | None) -> bytes:
+    """Return the key of the cell at a place (basis/date), in the currency or in the only one that there is."""
+    found = {key[-3:].decode(): key for key in cells if key[:-4] == KPI_CAMPAIGNS.key(store, campaign, place)}
+    if currency is None and len(found) > 1:
+        raise NoSuchCell(f"there are cells {campaign}/{place} in {', '.join(sorted(found))}: say which with --currency")
+    key = found.get(currency) if currency else next(iter(found.values()), None)
+    if key is None:
+        raise NoSuchCell(_absent(f"{store}/{campaign}", f"{place}/{currency}" if currency else place, cells))
+    return key
+
+
+def _absent(campaign: str, wanted: str, cells: Iterable[bytes]) -> str:
     known = sorted(key.decode().removeprefix(f"{campaign}/") for key in cells)
     if not known:
         return f"there is no cell {campaign}/{wanted}: no figure of that campaign is known (see `kpis show`)"

@@ -12,12 +12,11 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.explain import Explained, explain
-from connectors.kafka.reader import CommittedReader, Record, latest_by_key
+from connectors.kafka.reader import CommittedReader, Record
 from hellotext_vtex.commands.campaigns import read_campaigns
 from hellotext_vtex.commands.kpi_sql import flat, read_rows, sql
-from hellotext_vtex.foreground import CommandError, execute, fail, print_json, print_line
+from hellotext_vtex.foreground import execute, fail, print_json, print_line
 from hellotext_vtex.known_stores import expect_store, find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
@@ -181,15 +180,7 @@ async def _explained(
 ) -> Explained:
     connection = await ensure_topics(settings)
     await find_store(connection, store)
-    return await explain(connection, store, campaign, basis, date, currency or await _currency(connection, store))
-
-
-async def _currency(connection: KafkaConnection, store: str) -> str:
-    for record in (await latest_by_key(connection, KPI_CAMPAIGNS.name)).values():
-        cell = CampaignKpis.model_validate_json(record.value)
-        if cell.store == store:
-            return cell.currency
-    raise CommandError(f"store {store} has no figures yet: they come with messages, visits and orders")
+    return await explain(connection, store, campaign, basis, date, currency)
 
 
 def _print_explained(found: Explained) -> None:

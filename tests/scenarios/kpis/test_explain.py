@@ -25,6 +25,7 @@ async def outputs() -> list[tuple[str, bytes, bytes | None]]:
         landing("s1", "spring/1", email_hash=EMAIL), landing("s2", "autumn"),
         order("1", email_hash=EMAIL), order("2", email_hash=EMAIL, at=NOW - 1, state="cancelled"),
         order("3", marketing={"utm_source": "hellotext", "utm_campaign": "autumn"}),
+        order("4", currency="USD", marketing={"utm_source": "hellotext", "utm_campaign": "autumn"}),
     ):  # fmt: skip
         shard.put(topic, key, value)
     await shard.settle()
@@ -44,7 +45,13 @@ async def test_a_cell_with_its_orders(kafka):
     with pytest.raises(NoSuchCell, match="no figure of that campaign"):
         await explain(kafka, "acme", "summer", "total", "all", "BRL")
 
+    with pytest.raises(NoSuchCell, match="BRL, USD: say which"):
+        await explain(kafka, "acme", "autumn", "total", "all", None)
+    with pytest.raises(NoSuchCell, match="no cell acme/autumn/total/2027-01-15; the campaign has"):
+        await explain(kafka, "acme", "autumn", "total", "2027-01-15", None)
+
     assert found.exact
+    assert found == await explain(kafka, "acme", "spring/1", "purchase", "2027-01-15", None)
     assert [(row.order, row.net) for row in found.orders] == [("2", 0), ("1", 10_000)]
     assert found.cell.net == 10_000
 
