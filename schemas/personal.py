@@ -10,8 +10,14 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-import phonenumbers
 from pydantic import BaseModel
+
+from schemas.phones import normal_phone
+
+__all__ = [
+    "Kind", "Personal", "PersonalMap", "PersonalStr", "hash_value", "normal_customer", "normal_email", "normal_phone",
+    "personal_paths",
+]  # fmt: skip
 
 
 class Personal:
@@ -26,6 +32,10 @@ PersonalMap = Annotated[dict[str, Any], Personal()]
 Kind = Literal["email", "phone", "customer", "session"]
 
 _EMAIL: Final = re.compile(r"^[^@\s*]+@[^@\s*]+\.[^@\s*.]+$")
+_AROUND: Final = re.compile(r"^(?:mailto:|[\s<>\"(),;:])+|[\s<>\"(),;:.]+$")
+"""What people write around an address, and what nobody sees in it."""
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060\ufeff]+")
+_LONGEST: Final = 1000
 # Hard masks of VTEX's Conversation Tracker hide the address entirely (contracts/vtex NOTES 4.3): they identify nobody.
 _HARD_MASK: Final = re.compile(r"^[0-9a-f]{32}@ct\.vtex\.com(\.br)?$")
 _SOFT_MASK: Final = re.compile(r"-\w+\.ct\.vtex\.com(\.br)?$")
@@ -37,30 +47,12 @@ def normal_email(value: object) -> str | None:
     Soft masks (`jane@shop.com-2077b.ct.vtex.com.br`) give the address before the mask; hard masks, `***` and
     anything that is no address give None (contracts/vtex NOTES 2.5, 4.3).
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _LONGEST:
         return None
-    text = _SOFT_MASK.sub("", value.strip().lower())
+    text = _SOFT_MASK.sub("", _AROUND.sub("", _UNSEEN.sub("", value)).lower())
     if len(text) > 254 or not _EMAIL.match(text) or _HARD_MASK.match(text):  # noqa: PLR2004  RFC 5321 path limit
         return None
     return text
-
-
-def normal_phone(value: object, country: str) -> str | None:
-    """Return E.164 (`+5511987654321`), or None when it is no possible number.
-
-    Args:
-        value: what a person or a platform wrote; VTEX does not validate phones (contracts/vtex NOTES 2.5).
-        country: ISO 3166-1 alpha-2 of the store, for numbers written without a country prefix.
-    """
-    if not isinstance(value, str) or not value or "*" in value:
-        return None
-    try:
-        number = phonenumbers.parse(value.strip(), country)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_possible_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def normal_customer(value: object) -> str | None:

@@ -31,6 +31,12 @@ _RELAY: Final = re.compile(
     r"@(?:ct\.vtex\.com|(?:[\w-]+\.)*(?:mercadolibre|mercadolivre|marketplace\.amazon|members\.ebay)\.)"
 )
 """Addresses of marketplaces and of VTEX itself, behind which anybody may stand (contracts/vtex NOTES 4.3)."""
+_ATOM: Final = r"[^@\s\"(),:;<>\[\]\\.]+"
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_TAKEN: Final = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])")
+"""Addresses that vendors take: for `a..b@x.com` or `joão@x.com` they refuse a customer whom a phone may reach."""
+_FILLER: Final = re.compile(r"(\d)\1{8}$")
+"""`(11) 99999-9999`: what hundreds type to get past a form, who would all be one profile."""
 _TEXTS: Final = ("first_name", "last_name", "document", "birth_date", "gender", "locale")
 TRACES: Final = frozenset({"user_id", "email_hash", "phone_hash"})
 """What outlives a deletion: it joins orders and touches, and tells nothing."""
@@ -50,7 +56,14 @@ def text_of(value: str | None) -> str | None:
 def usable_email(value: str | None) -> str | None:
     """Return the normal form of an address that is one person's own; never a mask's or a marketplace's."""
     email = normal_email(value)
-    return None if email is None or _RELAY.search(email) else email
+    taken = email is not None and email.isascii() and _TAKEN.fullmatch(email) and not _RELAY.search(email)
+    return email if taken else None
+
+
+def usable_phone(value: str | None, country: str) -> str | None:
+    """Return the normal form of a number that may be one person's own."""
+    phone = normal_phone(value, country)
+    return None if phone is None or _FILLER.search(phone) else phone
 
 
 def _contacts(email: str | None, phone: str | None, hasher: Hasher) -> dict[str, Any]:
@@ -70,7 +83,7 @@ def told_by(read: CustomerRead, country: str, hasher: Hasher, nulls_erase: Itera
     """
     # The account's phone stands in homePhone, whatever its name says (NOTES 2.5).
     phones = (read.home_phone, read.phone, read.cell_phone, read.business_phone)
-    phone = next((normal for each in phones if (normal := normal_phone(each, country))), None)
+    phone = next((normal for each in phones if (normal := usable_phone(each, country))), None)
     told = _contacts(usable_email(read.email), phone, hasher)
     told |= {name: text_of(getattr(read, name)) for name in _TEXTS}
     told |= {"user_id": normal_customer(read.user_id), "newsletter_opt_in": read.newsletter_opt_in}
@@ -93,8 +106,8 @@ def place_of(read: CustomerRead) -> dict[str, Any]:
 def told_by_order(buyer: Buyer, opt_in: bool | None, country: str, hasher: Hasher) -> dict[str, Any]:
     """Return what an order tells of its buyer; nothing when that is no way to reach them."""
     email = usable_email(buyer.email)
-    relayed = email is None and normal_email(buyer.email) is not None
-    phone = None if relayed else normal_phone(buyer.phone, country)
+    relayed = _RELAY.search(normal_email(buyer.email) or "") is not None
+    phone = None if relayed else usable_phone(buyer.phone, country)
     if email is None and phone is None:
         return {}
     user_id = normal_customer(buyer.user_profile_id)

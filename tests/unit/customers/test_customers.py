@@ -47,6 +47,11 @@ class TestNews:
             ({"business_phone": "1133333333"}, "+551133333333"),
             ({"home_phone": "+1 202 555 0195"}, "+12025550195"),
             ({"home_phone": "", "phone": "none"}, None),
+            ({"home_phone": "98765-4321", "cell_phone": "+52 1 55 1234 5678"}, "+525512345678"),
+            (
+                {"home_phone": "(11) 99999-9999", "phone": "00000000000", "cell_phone": "+55 11 8765-4321"},
+                "+5511987654321",
+            ),
         ],
     )
     async def test_the_first_usable_phone_counts(self, shard, phones, expected):
@@ -54,6 +59,20 @@ class TestNews:
         (row,) = await feed(shard, read(email="a@b.co", **phones))
 
         assert row.get("phone") == expected
+
+    @pytest.mark.parametrize(
+        ("written", "usable"),
+        [
+            ("<Ana@shop.example>;", "ana@shop.example"), ("mailto:ana@shop.example", "ana@shop.example"),
+            ("o'neil+x@sub.shop.com.br", "o'neil+x@sub.shop.com.br"), ("ana@shop..com", None), (".ana@b.co", None),
+            ("ana@-shop.com", None), ("ana@b.c", None), ("joão@b.co", None), (f"{'a' * 65}@b.co", None),
+        ],
+    )  # fmt: skip
+    async def test_an_address_that_vendors_refuse_keeps_nobody_from_being_reached(self, shard, written, usable):
+        """With it they would refuse the customer whom the phone reaches."""
+        (row,) = await feed(shard, read(email=written, home_phone="11987654321"))
+
+        assert (row.get("email"), row["phone"]) == (usable, "+5511987654321")
 
     async def test_custom_fields_and_the_opt_in_are_mapped_fields(self, shard):
         """A change in either is news."""
