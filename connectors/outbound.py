@@ -15,9 +15,10 @@ No message holds a value that was sent or answered: only status, and the names o
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from time import time
 from typing import Any, Final
 
 import httpx
@@ -74,6 +75,12 @@ class Invalid(Refused):
     """The request itself is refused."""
 
 
+def without_cookies(http: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Return the client so that it keeps no cookies: one store's must not go along with another store's calls."""
+    http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    return http
+
+
 Problems = Callable[[Any], Iterable[str]]
 """Names what is wrong, out of a vendor's error document: fields and kinds of errors, never values."""
 
@@ -102,6 +109,9 @@ async def call(
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         message = f"{vendor}'s address in the store's connection is no URL: correct it"
         raise NotFound(message, status=HTTPStatus.NOT_FOUND) from None
+    except (UnicodeEncodeError, httpx.LocalProtocolError):
+        message = f"{vendor}'s token in the store's connection has a character that no token has: enter it again"
+        raise KeyRefused(message, status=HTTPStatus.UNAUTHORIZED) from None
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotApplied(f"{vendor} cannot be reached ({type(error).__name__})") from None
     except httpx.HTTPError as error:
@@ -110,7 +120,8 @@ async def call(
     document = _document(answer)
     if answer.is_success:
         return document
-    raise error_of(vendor, answer.status_code, retry_after_ms(answer.headers.get("retry-after")), problems(document))
+    pause = retry_after_ms(answer.headers.get("retry-after"), answer.headers.get("date"))
+    raise error_of(vendor, answer.status_code, pause, problems(document))
 
 
 def error_of(vendor: str, status: int, pause_ms: int | None, problems: Iterable[str]) -> CallError:
@@ -130,16 +141,30 @@ def safe_words(words: Iterable[str]) -> list[str]:
     return [word for word in words if _WORD.match(word)][:_MOST_PROBLEMS]
 
 
-def retry_after_ms(value: str | None) -> int | None:
-    """Return a `Retry-After` in milliseconds: seconds or an HTTP date; None when there is none that makes sense."""
-    if value is None:
+def retry_after_ms(value: str | None, date: str | None = None, now: float | None = None) -> int | None:
+    """Return a `Retry-After` in milliseconds; None when there is none that makes sense.
+
+    Args:
+        value: seconds or an HTTP date.
+        date: the answer's `Date`: it is by that clock that the other date is meant.
+        now: ours, Unix seconds, where the answer tells no date.
+    """
+    text = (value or "").strip()
+    if text.isdecimal():
+        seconds = float(text)
+    elif (until := _instant(text)) is not None:
+        told = _instant(date)
+        seconds = until - (told if told is not None else time() if now is None else now)
+    else:
         return None
-    text = value.strip()
+    return round(min(_LONGEST_PAUSE_MS, max(0.0, seconds * 1000)))
+
+
+def _instant(text: str | None) -> float | None:
     try:
-        seconds = float(text) if text.isdecimal() else (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
+        return parsedate_to_datetime(text or "").timestamp()
+    except (ValueError, TypeError, OverflowError):
         return None
-    return min(_LONGEST_PAUSE_MS, max(0, round(seconds * 1000)))
 
 
 def _document(answer: httpx.Response) -> Any:

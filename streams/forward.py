@@ -31,6 +31,7 @@ from streams.forward_bodies import (
     identification_body,
     user_parameters,
 )
+from streams.profile_rules.destination import closes
 from streams.stores import Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
@@ -187,7 +188,7 @@ class _Step:
         store = outcome.store
         load = self._load.get(store, {"waiting": 0, "closed": 0})
         load["waiting"] = max(0, load["waiting"] - 1)
-        if outcome.status == "rejected" and outcome.code in {401, 403, 404}:
+        if closes(outcome):
             load["closed"] = self._shard.now + CLOSED_MS
         self._load[store] = load
         event = outcome.effect.partition("/")[2].rpartition("/")[0]
@@ -198,7 +199,7 @@ class _Step:
             self._bury(outcome, event)
 
     def _order_outcome(self, key: str, event: str, row: dict[str, Any], outcome: EffectOutcome) -> None:
-        refused = outcome.status == "rejected" and outcome.code not in {401, 403, 404}
+        refused = outcome.status == "rejected" and not closes(outcome)
         if outcome.status == "done":
             del self._orders[key]
         elif refused or self._shard.now - row["since"] > ORDERS_KEPT_MS:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.customer import identified
 from connectors.vtex.errors import NO_SCROLL, Crowded, ScrollBusy, ScrollLost, Unreliable
 from connectors.vtex.instants import Window, created_in
 from connectors.vtex.journal import Step
@@ -184,7 +185,7 @@ class Backfill:
     async def _write(self, page: Page, read: int) -> None:
         if not page.rows:
             return
-        build = await self._handle(page.rows)
+        build = await self._handle(identified(page.rows))
         position = self._progress(read)
 
         def both(step: Step) -> None:

@@ -4,6 +4,7 @@ An answer is returned only when it is whole: a cut connection, a truncated docum
 again; a 429 silences the account first. What VTEX's answers say about people never reaches a message or a log.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,17 +15,22 @@ from urllib.parse import quote
 
 import httpx
 import orjson
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
+from connectors.outbound import retry_after_ms
 from connectors.vtex.budget import Urgency
 from connectors.vtex.errors import Retryable, Throttled, Unavailable
 from connectors.vtex.gate import Gate
+from connectors.vtex.json_answers import read_json
 from connectors.vtex.refusals import refusal_of
 from connectors.vtex.settings import CallSettings
 from connectors.vtex.turns import Turns
 from schemas.stores import VtexAccess
 
+WHOLE: Final = 4
+"""A whole answer may take so many time-outs, which each are of a silence: slow bytes must not hold a place for ever."""
+_REDIRECT: Final = 300
 _TIMEOUT: Final = 408
 _MANY: Final = 429
 _SERVER: Final = 500
@@ -122,10 +128,10 @@ class VtexClient:
         Raises:
             VtexError: none came, after the settings' attempts where trying again could help.
         """
-        again = (Throttled, Unavailable) if call.repeatable else Throttled
+        again = (Throttled, Unavailable) if call.repeatable else (Throttled,)
         async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(self._settings.attempts), retry=retry_if_exception_type(again),
-            wait=self._pause, reraise=True,
+            stop=stop_after_attempt(self._settings.attempts), wait=self._pause, reraise=True,
+            retry=retry_if_exception(lambda error: isinstance(error, again) and not error.long_pause),
         ):  # fmt: skip
             with attempt:
                 return await self._once(call)
@@ -144,11 +150,14 @@ class VtexClient:
             await self._turns.begin()
         async with self.gate.budget.call(call.urgency):
             try:
-                response = await self._http.request(
-                    call.method, url, headers={**self._headers, **(call.headers or {})},
-                    content=None if call.body is None else orjson.dumps(call.body),
-                )  # fmt: skip
-            except (httpx.TransportError, httpx.DecodingError) as error:
+                async with asyncio.timeout(WHOLE * self._settings.timeout):
+                    response = await self._http.request(
+                        call.method, url, headers={**self._headers, **(call.headers or {})},
+                        content=None if call.body is None else orjson.dumps(call.body),
+                    )  # fmt: skip
+            except (UnicodeEncodeError, httpx.LocalProtocolError) as error:  # what no header can carry, no key has
+                raise refusal_of(self.account, call.resource, httpx.codes.UNAUTHORIZED, "") from error
+            except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
                 self.gate.failed()
                 # The error's own text could carry the address with its query.
                 raise Unavailable(f"account {self.account} did not answer {call.resource}: {type(error).__name__}")\
@@ -159,12 +168,13 @@ class VtexClient:
         self._tell_time(response.headers.get("date"))
         status = response.status_code
         if status == _MANY:
-            wait = self.gate.throttled(_retry_after(response))
-            raise Throttled(f"account {self.account} is throttled (429): all its calls rest", wait)
+            wait = self.gate.throttled(_retry_after(response, self._now()))
+            raise Throttled(f"account {self.account} is throttled (429): all its calls rest for {wait:.0f} s", wait)
         if status >= _SERVER or status == _TIMEOUT:
             self.gate.failed()
-            raise Unavailable(f"account {self.account} answered {call.resource} with {status}", _retry_after(response))
-        if status >= httpx.codes.BAD_REQUEST:
+            asked = _retry_after(response, self._now())
+            raise Unavailable(f"account {self.account} answered {call.resource} with {status}", asked)
+        if status >= _REDIRECT:
             self.gate.succeeded()
             if status == httpx.codes.NOT_FOUND and call.missing:
                 return Answer(status, response.headers, None)
@@ -177,8 +187,8 @@ class VtexClient:
         if not response.content:
             return None
         try:
-            return orjson.loads(response.content)
-        except orjson.JSONDecodeError as error:
+            return read_json(response)
+        except ValueError as error:
             self.gate.failed()
             message = (
                 f"account {self.account} answered {call.resource} with {len(response.content)} bytes of broken JSON"
@@ -204,13 +214,6 @@ def _query(query: Mapping[str, str | int] | None) -> str:
     return "?" + "&".join(f"{name}={quote(str(value), safe='')}" for name, value in query.items())
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "")
-    try:
-        return max(0.0, min(float(text), 3600.0))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, min(parsedate_to_datetime(text).timestamp() - time.time(), 3600.0))
-    except (ValueError, TypeError):
-        return None
+def _retry_after(response: httpx.Response, now: float) -> float | None:
+    wait = retry_after_ms(response.headers.get("retry-after"), response.headers.get("date"), now)
+    return None if wait is None else wait / 1000

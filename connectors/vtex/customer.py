@@ -4,14 +4,22 @@ Only named fields are asked for: `_all` may touch one that the key must not read
 (NOTES 1). `***` is a mask that has got into the data: it is no value.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.vtex.errors import ContractChanged
 from connectors.vtex.instants import version_of
+from schemas.events import encode
 from schemas.stores import VtexAccess
 from schemas.vtex import ReadBy
 
+LONGEST: Final = 1000
+"""Characters of a text; VTEX's reference has 300, and what is written past it must not outgrow a record."""
+LARGEST: Final = 16_384
+"""Bytes of a store's own field; Infobip takes 4,096 characters."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
+"""No name holds one, and vendors' databases refuse them."""
 _TEXTS: Final = {
     "first_name": "firstName", "last_name": "lastName", "home_phone": "homePhone", "phone": "phone",
     "cell_phone": "cellPhone", "business_phone": "businessPhone", "document": "document", "birth_date": "birthDate",
@@ -44,6 +52,11 @@ def customer_id(document: Mapping[str, Any]) -> str:
     if not isinstance(found, str) or not found:
         raise ContractChanged("a document of Master Data came without its id, though it was asked for")
     return found.lower()
+
+
+def identified(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the documents that say which they are; one that does not must not keep the others from being read."""
+    return [row for row in rows if isinstance(row.get("id"), str) and row["id"]]
 
 
 def read_customer(
@@ -79,7 +92,7 @@ def read_customer(
     if address is not None:
         data["address"] = read_address(address)
     if access.custom_fields:
-        data["custom"] = {name: document[name] for name in access.custom_fields if not _masked(document.get(name))}
+        data["custom"] = _custom(document, access.custom_fields)
     return data
 
 
@@ -103,11 +116,19 @@ def _masked(value: object) -> bool:
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)  # stores keep documents and phones as numbers, too
     if not isinstance(value, str) or _masked(value):
         return None
-    return value.strip() or None
+    return _CONTROL.sub(" ", value[:LONGEST]).strip() or None
+
+
+def _custom(document: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return a store's own fields; one that is larger than any destination takes is left out."""
+    found = {name: document[name] for name in names if not _masked(document.get(name))}
+    return {name: value for name, value in found.items() if len(encode(value)) <= LARGEST}
 
 
 def email_of(value: object) -> str | None:

@@ -36,6 +36,9 @@ RESOURCES: Final = {
 """The License Manager resource that each kind of call needs (NOTES 1)."""
 
 
+PATIENT_S: Final = 90.0
+
+
 class VtexError(Exception):
     """Base of all of them; the message says what happened, to what, and what to do."""
 
@@ -90,6 +93,11 @@ class Retryable(VtexError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+    @property
+    def long_pause(self) -> bool:
+        """Whether VTEX asked for more than a call waits by itself: its reader tells people, and waits."""
+        return self.retry_after is not None and self.retry_after > PATIENT_S
 
 
 class Throttled(Retryable):

@@ -12,6 +12,7 @@ import structlog
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import Answer, Call, VtexClient
+from connectors.vtex.customer import identified
 from connectors.vtex.errors import ContractChanged, ScrollLost, Unavailable, VtexError
 
 log = structlog.get_logger(__name__)
@@ -157,9 +158,12 @@ def _resource(entity: Entity) -> str:
 
 
 def _rows(answer: Answer) -> list[Row]:
-    rows = answer.document
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    """Return an answer's rows, as many as there are: a page that is shorter than asked for ends a reading."""
+    if not isinstance(answer.document, list):
         raise ContractChanged("a search or scroll answered something else than a list of documents")
+    rows = [row if isinstance(row, dict) else {} for row in answer.document]
+    if unknown := len(rows) - len(identified(rows)):
+        log.warning("documents without an id are passed over", count=unknown, rows=len(rows))
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.customer import ID_FIELDS, email_of, read_opt_in
+from connectors.vtex.customer import ID_FIELDS, email_of, identified, read_opt_in
 from connectors.vtex.errors import KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import one_of, version_of
 from connectors.vtex.masterdata import MasterData, Row
@@ -70,7 +70,7 @@ class OptIns:
         """Return the ids of the customers whom documents of the entity are about."""
         emails = (row.get(self._access.opt_in_email) for row in rows)
         customers = await self._of("CL", ("id",), "email", emails, urgency)
-        return list(dict.fromkeys(str(customer["id"]).lower() for customer in customers))
+        return list(dict.fromkeys(str(customer["id"]).lower() for customer in identified(customers)))
 
     async def _of(
         self, entity: str, fields: tuple[str, ...], field: str, emails: Iterable[Any], urgency: Urgency

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from connectors.vtex.customer import LONGEST
 from connectors.vtex.errors import ContractChanged
 from schemas.clock import to_ms, to_text
 from schemas.personal import normal_email
@@ -12,6 +13,7 @@ from schemas.vtex import ReadBy
 _PROTECTED: Final = re.compile(r"\*.*@.*\*|@.*\*.*\*")
 """How the PII architecture masks an address: `j***.d**@e******.c**` (NOTES 3)."""
 _FRACTION: Final = re.compile(r"\.(\d+)")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _DIGITS: Final = 7
 _HARD_MASK: Final = re.compile(r"^[0-9a-f]{32}@ct\.vtex\.com(\.br)?$", re.IGNORECASE)
 
@@ -138,11 +140,13 @@ def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or "*" in value:
         return None
-    return value.strip() or None
+    return _CONTROL.sub(" ", value[:LONGEST]).strip() or None
 
 
 def _instant(text: str) -> str:

@@ -19,6 +19,7 @@ from connectors.vtex.customer import (
     customer_fields,
     customer_id,
     email_of,
+    identified,
     latest_address,
     read_customer,
 )
@@ -148,7 +149,7 @@ class People:
             )
             for part in parts
         ))  # fmt: skip
-        rows = {customer_id(row): row for page in pages for row in sorted(page.rows, key=version_of)}
+        rows = {customer_id(row): row for page in pages for row in sorted(identified(page.rows), key=version_of)}
         addresses = await self.addresses(list(rows), urgency)
         opt_ins = await self.opt_ins.of((row.get("email") for row in rows.values()), urgency)
         found = [

@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.customer import identified
 from connectors.vtex.emission import content_of
 from connectors.vtex.errors import ContractChanged, KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import version_ms
@@ -86,7 +87,7 @@ class Purchases:
                 self._source.master.search("CL", ("id",), f"userId={profile}", start=0, count=10, urgency=urgency)
                 for profile in unknown
             ))  # fmt: skip
-            return await self._people.read([str(row["id"]) for page in pages for row in page.rows], urgency)
+            return await self._people.read([row["id"] for page in pages for row in identified(page.rows)], urgency)
         except (KeyRefused, Retryable):
             raise
         except VtexError as error:  # never a reason to read no orders

@@ -23,7 +23,7 @@ _BAD, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _CONFLICT = 400, 401, 403, 404, 409
 
 
 def refusal_of(account: str, resource: str, status: int, text: str) -> VtexError:
-    """Return the error for an answer between 400 and 499 that is neither 408 nor 429.
+    """Return the error for an answer between 300 and 499 that is neither 408 nor 429.
 
     Args:
         account: of VTEX.
@@ -40,6 +40,8 @@ def refusal_of(account: str, resource: str, status: int, text: str) -> VtexError
     if status == _NOT_FOUND and resource in _ABSENT:
         return EntityAbsent(_ABSENT[resource].format(account=account))
     kind, message = _BY_STATUS.get(status, (ContractChanged, _UNDESCRIBED))
+    if status < _BAD:
+        kind, message = AccountUnknown, _ELSEWHERE
     named = RESOURCES.get(resource, resource)
     return kind(message.format(account=account, resource=resource, status=status, needed=named))
 
@@ -73,6 +75,10 @@ _FORBIDDEN_HERE: Final = (
 _UNKNOWN: Final = (
     "account {account} has no {resource} at its address (404): compare the account's name and address with VTEX's "
     "admin, and correct them with `hellotext-vtex connect`; reading goes on where it stopped"
+)
+_ELSEWHERE: Final = (
+    "the address of account {account} sends calls for {resource} elsewhere ({status}, a redirect): correct it with "
+    "`hellotext-vtex connect` (https, no page's address); reading goes on where it stopped"
 )
 _TAKEN: Final = (
     "the order feed of account {account}'s key is configured with another kind of filter (409): give this connection a "

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import KafkaSetupError, WrongKey
 from connectors.kafka.secrets import SecretBox
+from connectors.outbound import without_cookies
 from connectors.vtex.backfill import Backfill, Handler
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import VtexClient
@@ -295,8 +296,8 @@ def _all(builds: Sequence[Callable[[Step], None]]) -> Callable[[Step], None]:
 
 def _http(settings: PollerSettings, tls: ssl.SSLContext) -> httpx.AsyncClient:
     calls = settings.calls
-    return httpx.AsyncClient(
+    return without_cookies(httpx.AsyncClient(
         verify=tls, timeout=httpx.Timeout(calls.timeout, connect=min(5.0, calls.timeout), pool=None),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=calls.concurrency),
         headers={"User-Agent": "hellotext-vtex"},
-    )  # fmt: skip
+    ))  # fmt: skip

@@ -9,7 +9,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.errors import KafkaSetupError
-from connectors.vtex.errors import Dispensable, Refused, VtexError, place_of
+from connectors.vtex.errors import Dispensable, Refused, Retryable, VtexError, place_of
 from connectors.vtex.journal import Fenced, JournalBroken
 from connectors.vtex.source import Source
 from connectors.vtex.status import STATUS
@@ -67,7 +67,8 @@ def _after(source: Source, error: Exception, failures: int) -> float:
         return ABSENT_S
     if isinstance(error, Refused):
         return rest
-    return min(rest, source.settings.calls.backoff * 2.0 ** min(failures, 16))
+    wait = min(rest, source.settings.calls.backoff * 2.0 ** min(failures, 16))
+    return max(wait, error.retry_after or 0.0) if isinstance(error, Retryable) else wait
 
 
 def _message(error: Exception) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.customer import customer_id
+from connectors.vtex.customer import customer_id, identified
 from connectors.vtex.errors import NO_SCROLL, RESOURCES, Crowded, ScrollBusy, VtexError
 from connectors.vtex.instants import Window, changed_in, version_of
 from connectors.vtex.masterdata import Entity, MasterData, Page, Row
@@ -118,7 +118,7 @@ class WindowReader:
                 totals.add(page.total)
             if max(page.total or 0, start + len(page.rows)) > self._settings.window:
                 return await self._split(span, urgency)
-            for row in page.rows:
+            for row in identified(page.rows):
                 twice = found.add(row)
                 found.whole = found.whole and not twice
             if len(page.rows) < size:
@@ -161,7 +161,7 @@ class WindowReader:
         while (found.pages + 1) * size <= self._settings.window:
             page = await self._page(span, found.pages * size, 0, urgency)
             found.pages += 1
-            for row in page.rows:
+            for row in identified(page.rows):
                 found.add(row)
         return found
 
@@ -182,6 +182,6 @@ class WindowReader:
         async with aclosing(pages):
             async for page in pages:
                 found.pages += 1
-                for row in page.rows:
+                for row in identified(page.rows):
                     found.add(row)
         return found

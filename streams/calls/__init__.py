@@ -6,6 +6,7 @@ keeps nothing.
 
 import httpx
 
+from connectors.outbound import without_cookies
 from streams.calls.access import Access
 from streams.calls.gathering import Pacer
 from streams.calls.hellotext import HellotextCalls
@@ -23,7 +24,7 @@ def handlers(stores: Stores, http: httpx.AsyncClient) -> dict[str, EffectHandler
         stores: the connected stores.
         http: shared by all; its read time-out must be below the engine's `EffectSettings.timeout_s`.
     """
-    access = Access(stores, http)
+    access = Access(stores, without_cookies(http))
     hellotext, infobip = HellotextCalls(access), InfobipCalls(access, Pacer())
     return {
         "hellotext.profile": hellotext.profile,

@@ -17,6 +17,7 @@ After an uncertain answer (contracts/hellotext NOTES 3: no idempotency key):
 """
 
 from dataclasses import asdict, dataclass, replace
+from http import HTTPStatus
 from typing import Any, Final
 
 from schemas.fates import EffectOutcome
@@ -26,7 +27,8 @@ _NOT_FOUND: Final = 404
 _FIRST_PAUSE_MS: Final = 2_000
 _LONGEST_PAUSE_MS: Final = 900_000
 BLOCKING: Final = frozenset((401, 403, _NOT_FOUND))
-"""Refusals that are about the store's connection, not about the customer (404: of anything but a known id)."""
+"""Refusals that are about the store's connection, not about the customer (404: of anything but a known id); so are
+redirects, whose address is another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,18 @@ def blocks(outcome: EffectOutcome, made: UnderWay) -> bool:
     """Say whether an outcome tells of the connection rather than of the customer: others would end alike."""
     if outcome.status == "retry":
         return True
-    if outcome.status != "rejected" or outcome.code not in BLOCKING:
+    if not closes(outcome):
         return False
     return outcome.code != _NOT_FOUND or (made.id is None and not made.forget)
+
+
+def closes(outcome: EffectOutcome) -> bool:
+    """Say whether a refusal is about the store's connection: key, permissions, or an address that is not the API's."""
+    return outcome.status == "rejected" and (outcome.code in BLOCKING or _redirects(outcome))
+
+
+def _redirects(outcome: EffectOutcome) -> bool:
+    return outcome.code is not None and HTTPStatus.MULTIPLE_CHOICES <= outcome.code < HTTPStatus.BAD_REQUEST
 
 
 def advice(outcome: EffectOutcome) -> str:
@@ -175,6 +186,8 @@ def advice(outcome: EffectOutcome) -> str:
         403: "the token may not do this: check its permissions and the plan",
         _NOT_FOUND: "the address answers 404: check the URL in the store's connection",
     }.get(outcome.code or 0, "tried again later by itself")
+    if _redirects(outcome):
+        todo = "the address sends calls elsewhere: correct the URL in the store's connection"
     return f"{outcome.reason or 'not applied'}; {todo}"
 
 

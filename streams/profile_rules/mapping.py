@@ -9,6 +9,7 @@ newsletter opt-in at the destination maps it to a property of its own.
 import hmac
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 import orjson
@@ -27,10 +28,11 @@ _KEYS: Final = {
     "flat": {"email": "email", "phone": "phone", "customer": "reference"},
 }
 # Names at Infobip must not contain these (contracts/infobip CONTRACT 3).
-_FORBIDDEN: Final = re.compile(r"[&<>\"/\\\n\r:(){}=;#]+")
+_FORBIDDEN: Final = re.compile(r"[&<>\"/\\:(){}=;#\x00-\x1f\x7f]+")
 _BLANKS: Final = re.compile(r"\s+")
 _DAY: Final = re.compile(r"^(\d{4}-\d{2}-\d{2})")
 _LANGUAGE: Final = re.compile(r"^[a-z]{2}(-[A-Z]{2})?$")
+_OLDEST: Final = date(1900, 1, 1)
 _GENDERS: Final = {"male": "MALE", "m": "MALE", "masculino": "MALE", "female": "FEMALE", "f": "FEMALE",
                    "feminino": "FEMALE", "femenino": "FEMALE"}  # fmt: skip
 _LONGEST_VALUE: Final = 4096
@@ -80,7 +82,7 @@ def infobip_person(customer: Customer, access: InfobipAccess) -> Fields:
         "firstName": _name(customer.first_name),
         "lastName": _name(customer.last_name),
         "gender": _GENDERS.get((customer.gender or "").strip().lower()),
-        "birthDate": _match(_DAY, customer.birth_date),
+        "birthDate": _birthday(customer.birth_date),
         "preferredLanguage": _match(_LANGUAGE, customer.locale),
         "city": _name(_text(customer.address or {}, "city"), 50),
         "country": _name(_text(customer.address or {}, "country"), 50),
@@ -149,6 +151,16 @@ def _name(value: str | None, longest: int = 255) -> str | None:
 def _match(pattern: re.Pattern[str], value: str | None) -> str | None:
     found = pattern.match(value or "")
     return found[0] if found else None
+
+
+def _birthday(value: str | None) -> str | None:
+    """Return a day on which somebody can be born; `0001-01-01` is how VTEX's platform writes none."""
+    found = _match(_DAY, value)
+    try:
+        day = None if found is None else date.fromisoformat(found)
+    except ValueError:
+        return None
+    return found if day is not None and day >= _OLDEST else None
 
 
 def _text(place: Mapping[str, Any], key: str) -> str | None:

@@ -162,9 +162,10 @@ class TestUncertain:
         assert len(world.hellotext.events) == 5
         assert (world.shard.dead_letters(), world.shard.table(forward.ORDERS)) == ([], {})
 
-    async def test_an_order_survives_a_refused_id(self, world):
-        """401 is the connection's fault: the order waits for the right one."""
-        world.hellotext.answers(401)
+    @pytest.mark.parametrize("status", [302, 401])
+    async def test_an_order_survives_a_refused_id(self, world, status):
+        """Both are the connection's fault: the order waits for the right one."""
+        world.hellotext.answers(status)
         await world.track(("e1", {"action": "order.placed"}))
         await world.calls.once()
         world.hellotext.heals()

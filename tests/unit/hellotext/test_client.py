@@ -143,12 +143,29 @@ async def test_reasons_name_fields_and_kinds_but_no_values():
         await hellotext.create_profile({})
 
 
+async def test_a_token_that_no_header_can_carry_is_a_wrong_token():
+    """Not an answer that never came: nobody would look at the token."""
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={})))
+    with pytest.raises(KeyRefused, match="token") as refused:
+        await Hellotext(http, "http://hellotext.test/v1", "BID", "señal").create_profile({})
+    assert "señal" not in str(refused.value)
+
+
 class TestRetryAfter:
     """`Retry-After` in either of its forms."""
 
     @pytest.mark.parametrize(
         ("value", "wanted"),
-        [("7", 7_000), (" 0 ", 0), ("999999", 3_600_000), ("soon", None), ("-5", None), (None, None), ("", None)],
+        [
+            ("7", 7_000),
+            (" 0 ", 0),
+            ("999999", 3_600_000),
+            ("9" * 400, 3_600_000),
+            ("soon", None),
+            ("-5", None),
+            (None, None),
+            ("", None),
+        ],
     )
     def test_seconds(self, value, wanted):
         """Bounded by an hour; nonsense is no pause."""
@@ -159,6 +176,13 @@ class TestRetryAfter:
         later = retry_after_ms(format_datetime(datetime.now(UTC) + timedelta(seconds=30)))
         assert 27_000 < later <= 30_000
         assert retry_after_ms("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+    def test_a_date_by_the_clock_of_the_answer(self):
+        """A server whose clock is an hour off means by its own `Date` what it writes."""
+        for hours in (-1, 1):
+            there = datetime.now(UTC) + timedelta(hours=hours)
+            later = format_datetime(there + timedelta(seconds=30))
+            assert retry_after_ms(later, format_datetime(there)) == 30_000
 
     async def test_it_reaches_the_caller(self):
         """With 429 and with 503."""

@@ -10,7 +10,7 @@ from streams.profile_rules.mapping import fingerprint, hellotext_fields, infobip
 from tests.unit.profiles.conftest import a_customer
 
 ACCESS = {"url": "http://h/v1", "business_id": "B", "token": "t"}
-FORBIDDEN = set('&<>"/\\\n:(){}=;#')
+FORBIDDEN = set('&<>"/\\\n:(){}=;#\x00\x07\x1b')
 
 
 def test_documented_and_flat_keys():
@@ -53,6 +53,19 @@ def test_names_are_what_infobip_takes(name):
     for key, longest in (("firstName", 255), ("address", 256), ("city", 50)):
         assert not FORBIDDEN & set(told.get(key, ""))
         assert 0 < len(told.get(key, "x")) <= longest
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("1990-02-20T00:00:00Z", "1990-02-20"), ("1990-02-30T00:00:00Z", None), ("0001-01-01T00:00:00", None),
+        ("ontem", None), (None, None),
+    ],
+)  # fmt: skip
+def test_a_birthday_is_a_day(written, told):
+    """Infobip refuses a person for any other; VTEX checks none, and writes a date of its own for none."""
+    access = InfobipAccess(url="http://i", api_key="k")
+    assert infobip_person(a_customer(birth_date=written), access).get("birthDate") == told
 
 
 @given(

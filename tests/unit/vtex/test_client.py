@@ -1,13 +1,13 @@
 """Calls: whole answers or typed errors, retries, and nothing of anybody in a message."""
 
 import asyncio
-import time
 from dataclasses import replace
 from email.utils import formatdate
 
 import httpx
 import pytest
 
+from connectors.outbound import without_cookies
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import Call, VtexClient
 from connectors.vtex.errors import (
@@ -16,6 +16,7 @@ from connectors.vtex.errors import (
     FeedTaken,
     KeyRefused,
     ResourceMissing,
+    Retryable,
     ScrollBusy,
     ScrollLost,
     Throttled,
@@ -104,6 +105,8 @@ async def test_a_lost_page_of_a_scroll_is_not_asked_for_again():
         (httpx.Response(400, json={"Message": "Operation not found for this token: 'X'"}), ScrollLost, "token"),
         (httpx.Response(400, json={"Message": "ana@shop.example is bad"}), ContractChanged, "400"),
         (httpx.Response(404), AccountUnknown, "404"),
+        (httpx.Response(301, headers={"Location": "https://elsewhere"}), AccountUnknown, "redirect"),
+        (httpx.Response(307), AccountUnknown, "redirect"),
         (httpx.Response(418), ContractChanged, "418"),
     ],
 )  # fmt: skip
@@ -141,14 +144,77 @@ async def test_a_429_silences_every_call_of_the_account():
     assert 29 < client.gate.budget.paused_for <= 30
 
 
-async def test_a_date_in_retry_after_is_understood():
-    """HTTP allows both."""
-    later = formatdate(time.time() + 20, usegmt=True)
-    client, _ = _client(*[httpx.Response(503, headers={"Retry-After": later})] * 3)
+@pytest.mark.parametrize("fast", [0, 3600, -3600])
+async def test_a_date_in_retry_after_is_understood(fast):
+    """HTTP allows both; it is meant by the clock of the answer's own Date, which may be far from ours."""
+    there = 1_795_687_200 + fast
+    later, date = (formatdate(at, usegmt=True) for at in (there + 20, there))
+    headers = {"Retry-After": later} | ({"Date": date} if fast else {})
+    client, _ = _client(*[httpx.Response(503, headers=headers)] * 3)
     client._settings = replace(SETTINGS, attempts=1)
     with pytest.raises(Unavailable) as failed:
         await client.call(SEARCH)
-    assert 15 < failed.value.retry_after <= 20
+    assert failed.value.retry_after == 20
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_long_pause_is_its_readers_to_wait(status):
+    """Who sleeps inside a call for an hour tells nobody why nothing is read."""
+    client, requests = _client(httpx.Response(status, headers={"Retry-After": "1800"}))
+    with pytest.raises(Retryable) as failed:
+        await client.call(SEARCH)
+    assert failed.value.retry_after == 1800
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "document"),
+    [
+        (b'[{"id": "a", "firstName": "Ana \\ud83d"}]', [{"id": "a", "firstName": "Ana ?"}]),
+        (b'\xef\xbb\xbf[{"id": "a"}]', [{"id": "a"}]),
+        (b'[{"id": "a", "x": 1e999, "y": NaN, "z": 1.5}]', [{"id": "a", "x": None, "y": None, "z": 1.5}]),
+        ('[{"firstName": "José"}]'.encode("latin-1"), [{"firstName": "José"}]),
+    ],
+)
+async def test_one_odd_document_does_not_take_its_page_away(content, document):
+    """Half a surrogate pair, a number beyond all floats, another encoding: the answer is whole all the same."""
+    headers = {"Content-Type": f"application/json; charset={'utf-8' if b'id' in content else 'iso-8859-1'}"}
+    client, requests = _client(httpx.Response(200, content=content, headers=headers))
+    assert (await client.call(SEARCH)).document == document
+    assert len(requests) == 1
+
+
+async def test_slow_bytes_do_not_hold_a_place_for_ever():
+    """The time-out of a silence never ends an answer that comes byte by byte."""
+
+    class Drip(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            yield b"["
+            await asyncio.Event().wait()
+
+    client, requests = _client(httpx.Response(200, stream=Drip()), httpx.Response(200, json=[]))
+    client._settings = replace(SETTINGS, timeout=0.01)
+    assert (await client.call(SEARCH)).document == []
+    assert len(requests) == 2
+
+
+async def test_no_cookie_is_kept():
+    """A proxy's or a session's cookie is nobody's business in the next call."""
+    answers = [httpx.Response(200, json=[], headers={"Set-Cookie": "session=1; Path=/"}) for _ in range(2)]
+    client, requests = _client(*answers)
+    without_cookies(client._http)
+    for _ in answers:
+        await client.call(SEARCH)
+    assert all("cookie" not in request.headers for request in requests)
+
+
+async def test_a_token_that_no_header_can_carry_is_a_wrong_token():
+    """Said as what it is, and not as a connection that broke."""
+    client, requests = _client()
+    client._headers["X-VTEX-API-AppToken"] = "señal"
+    with pytest.raises(KeyRefused, match="connect"):
+        await client.call(SEARCH)
+    assert not requests
 
 
 async def test_cursors_follow_vtex_clock():

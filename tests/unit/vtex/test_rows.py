@@ -52,6 +52,27 @@ def test_a_document_becomes_what_is_mapped_and_nothing_else():
     CustomerRead.model_validate(data)
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (11987654321.0, "11987654321"), (1.5, "1.5"), ("Ana\x00\tB\x07", "Ana B"), ("\x00", None),
+        ("x" * 2_000_000, "x" * 1000), ({"a": 1}, None), (["x"], None), (True, None),
+    ],
+)  # fmt: skip
+def test_texts_are_texts(written, told):
+    """Numbers as they are dialled, nothing that no name holds, and nothing that outgrows a record."""
+    assert read_customer({**DOCUMENT, "firstName": written}, ACCESS, "search").get("first_name") == told
+    order = {**ORDER, "clientProfileData": {**ORDER["clientProfileData"], "lastName": written}}
+    if not isinstance(written, float) or written.is_integer():
+        assert read_order(order, "BRL", "feed")["buyer"].get("last_name") == told
+
+
+def test_a_field_of_the_stores_own_that_nobody_takes_is_left_out():
+    """A picture in a custom field would make a record that the broker refuses, and the store would stand still."""
+    data = read_customer({**DOCUMENT, "loyalty": "x" * 2_000_000, "vip": {"since": 2020}}, ACCESS, "search")
+    assert data["custom"] == {"vip": {"since": 2020}}
+
+
 def test_another_field_may_tell_the_opt_in():
     """Stores write it where they like (NOTES 2.5)."""
     access = ACCESS.model_copy(update={"opt_in_field": "acceptsOffers"})
