@@ -3,6 +3,7 @@
 
 import { placed } from "./order.js";
 import { start } from "./start.js";
+import { attempt, note, recall } from "./store.js";
 
 const client = start(document.currentScript);
 const started = "hello_checkout_";
@@ -20,12 +21,13 @@ const order = (form, currency) => ({
 });
 
 const changed = (form) => {
+  if (!client.isInitialized) return;
   const shopper = form.clientProfileData || {};
   const currency = (form.storePreferencesData || {}).currencyCode;
   const { email, firstName, lastName, phone, document } = shopper;
   if (email) client.identify(email, { email, firstName, lastName, phone, document, source: "vtex" });
-  if (!(form.items || []).length || sessionStorage.getItem(started + form.orderFormId)) return;
-  sessionStorage.setItem(started + form.orderFormId, 1);
+  if (!(form.items || []).length || recall(started + form.orderFormId)) return;
+  note(started + form.orderFormId, 1);
   client.track("checkout.started", {
     event_id: "checkout.started/" + form.orderFormId,
     order_form: form.orderFormId,
@@ -41,13 +43,16 @@ const layered = (entry) => {
   }
 };
 
+// The checkout goes on, and what the page pushes is pushed, whatever becomes of our part.
 const layer = (window.dataLayer = window.dataLayer || []);
 const push = layer.push;
-layer.forEach(layered);
+layer.forEach((entry) => attempt(() => layered(entry)));
 layer.push = (...entries) => {
-  entries.forEach(layered);
+  entries.forEach((entry) => attempt(() => layered(entry)));
   return push.apply(layer, entries);
 };
 
-if (window.jQuery) window.jQuery(window).on("orderFormUpdated.vtex", (_, form) => form && changed(form));
-if (window.vtexjs && window.vtexjs.checkout && window.vtexjs.checkout.orderForm) changed(window.vtexjs.checkout.orderForm);
+if (window.jQuery) window.jQuery(window).on("orderFormUpdated.vtex", (_, form) => attempt(() => form && changed(form)));
+if (window.vtexjs && window.vtexjs.checkout && window.vtexjs.checkout.orderForm) {
+  attempt(() => changed(window.vtexjs.checkout.orderForm));
+}

@@ -1,24 +1,30 @@
 // The calls of Hellotext's client (contracts/hellotext A), with what it lacks: event ids, batches, a queue that
 // survives navigation, beacons, consent. An event sent twice carries the same id, so nothing is counted twice.
 
-import { dropCookie, readCookie, readQueue, writeCookie, writeQueue } from "./store.js";
+import { attempt, dropCookie, dropQueue, note, readCookie, readQueue, recall, writeCookie, writeQueue } from "./store.js";
 
 const SOON = 50;
-const RETRY = 5000;
+const RETRY = 5000; // then twice as long each time, up to a minute
+const LONGEST_RETRY = 60000;
 const LATE = 5000; // younger events are timed by the collector's clock, which is right
 const AT_ONCE = 25;
 const VIEW = /\.viewed$|^search/;
 const VIEWS = 2000;
 const ACTS = 1000;
 
-let business, root, timer;
+let business, root, timer, settings, arrival;
+let begun = false;
 let busy = false;
+let saving = false;
+let atOnce = AT_ONCE;
+let pause = RETRY;
 let queue = [];
 let consent;
 let required = false;
 let keeping = false;
 const waiting = new Map();
 const recent = new Map();
+const done = new Set(); // ids that the collector has answered for
 const listeners = {};
 
 const uuid = () =>
@@ -39,8 +45,22 @@ const post = (path, body) =>
     method: "POST",
     headers: { Authorization: "Bearer " + business, Accept: "application/json", "Content-Type": "application/json" },
     body,
-    keepalive: body.length < 60000,
+    keepalive: new Blob([body]).size < 60000, // browsers refuse more than 64 kB
   });
+
+// What the page gives, as it is now: it may go on changing its objects. What JSON cannot hold (a circle) is left out, and
+// half of a letter, which a cut through an emoji leaves, is replaced: it is no JSON to most readers.
+const writable = (_, value) =>
+  typeof value === "bigint" ? String(value) : typeof value === "string" && value.toWellFormed ? value.toWellFormed() : value;
+
+const plain = (given) => {
+  const kept = {};
+  for (const name of Object.keys(given || {})) {
+    const text = attempt(() => JSON.stringify(given[name], writable));
+    if (text !== undefined) kept[name] = JSON.parse(text);
+  }
+  return kept;
+};
 
 const cookie = (name, value) => {
   if (!silent() && !held()) writeCookie(name, value);
@@ -54,13 +74,14 @@ const utm = () => {
     if (value) found[part] = value;
   }
   if (found.source && found.medium) {
-    const known = readCookie("hello_utm") || "";
-    const told = JSON.stringify(found).slice(0, -1);
-    // The first sight of a campaign is its click: reloading the landing page is none.
-    if (!known.startsWith(told + ',"observed_at"')) {
-      found.observed_at = new Date().toISOString();
-      cookie("hello_utm", JSON.stringify(found));
-      return found;
+    // A cookie ends at a semicolon; so written, JSON says the same without one.
+    const told = JSON.stringify(found).slice(0, -1).replace(/;/g, "\\u003b");
+    // The first sight of a campaign is its click: reloading the landing page is none, nor is the page's next event, though
+    // the browser keep no cookie or may not yet.
+    if (!(readCookie("hello_utm") || "").startsWith(told + ',"observed_at"')) {
+      if (!arrival || arrival.told !== told) arrival = { told, at: new Date().toISOString() };
+      cookie("hello_utm", told + ',"observed_at":"' + arrival.at + '"}');
+      return Object.assign(found, { observed_at: arrival.at });
     }
   }
   try {
@@ -71,18 +92,29 @@ const utm = () => {
 };
 
 const page = (url) => {
-  const parsed = url ? (/^https?:/.test(url) ? new URL(url).pathname : "/") : location.pathname;
-  return { url: url || location.href, title: document.title, path: parsed, referrer: document.referrer || undefined };
+  const path = url ? (/^https?:/.test(url) && attempt(() => new URL(url).pathname)) || "/" : location.pathname;
+  return plain({ url: url || location.href, title: document.title, path, referrer: document.referrer || undefined });
 };
 
 const settle = (event, result) => {
+  done.add(event.event_id);
+  tell(event, result);
+};
+
+const tell = (event, result) => {
   const resolve = waiting.get(event.event_id);
   waiting.delete(event.event_id);
   if (resolve) resolve(result);
 };
 
+const store = () => {
+  saving = false;
+  if (!silent() && !held()) writeQueue(queue, done);
+};
+
+// Once for all that a page tells in one go.
 const save = () => {
-  if (!silent()) writeQueue(queue);
+  if (!saving) saving = Promise.resolve().then(store);
 };
 
 const later = (delay) => {
@@ -97,26 +129,35 @@ const wire = (event) => {
   return body;
 };
 
+// What says that the whole is too large or unreadable may mean a single one of the events.
+const refused = (response, sent) => sent.length > 1 && [400, 413, 422].includes(response.status);
+
 async function flush() {
   timer = undefined;
   if (busy || !queue.length || held()) return;
   busy = true;
-  const sent = queue.slice(0, AT_ONCE);
+  const sent = queue.slice(0, atOnce);
   let delay = SOON;
   try {
     const response = await post("/track/batch", body(sent));
     const data = await response.json();
-    if (response.status === 429 || response.status >= 500) throw response;
-    const results = data.results || [];
-    sent.forEach((event, n) => {
-      const result = results[n] || data;
-      settle(event, answer(response.status === 200 && result.status === "received", result));
-    });
-    queue = queue.filter((event) => !sent.includes(event));
+    if ([408, 429].includes(response.status) || response.status >= 500) throw response;
+    if (refused(response, sent)) atOnce = Math.ceil(sent.length / 2);
+    else {
+      const results = data.results || [];
+      sent.forEach((event, n) => {
+        const result = results[n] || data;
+        settle(event, answer(response.status === 200 && result.status === "received", result));
+      });
+      queue = queue.filter((event) => !sent.includes(event));
+      atOnce = Math.min(atOnce * 2, AT_ONCE);
+    }
+    pause = RETRY;
   } catch (_) {
     // Offline, blocked or busy: the events stay queued, and who waits learns that they are.
-    sent.forEach((event) => settle(event, answer(false, { status: "queued" })));
-    delay = RETRY;
+    sent.forEach((event) => tell(event, answer(false, { status: "queued" })));
+    delay = pause;
+    pause = Math.min(pause * 2, LONGEST_RETRY);
   }
   busy = false;
   save();
@@ -124,19 +165,21 @@ async function flush() {
 }
 
 // Leaving: a beacon outlives the page, but nobody hears its answer. So the events stay queued, and the next page
-// sends them again under the same ids.
+// sends them again under the same ids. A beacon that is too large is not taken.
 const leave = () => {
   if (!queue.length || held() || !navigator.sendBeacon) return;
-  const blob = new Blob([body(queue.slice(0, AT_ONCE))], { type: "text/plain" });
-  navigator.sendBeacon(`${root}/track/batch?business=${business}`, blob);
-  save();
+  const address = `${root}/track/batch?business=${business}`;
+  const taken = (count) =>
+    attempt(() => navigator.sendBeacon(address, new Blob([body(queue.slice(0, count))], { type: "text/plain" })));
+  for (let count = AT_ONCE; count && !taken(count); count >>= 1);
+  store();
 };
 
 const enqueue = (event) => {
   if (silent() || query().has("hello_preview")) return Promise.resolve(answer(false, { status: "filtered" }));
   event = { event_id: uuid(), queued_at: Date.now(), consent, ...event };
   queue.push(event);
-  if (!held()) save();
+  save();
   later(SOON);
   return new Promise((resolve) => waiting.set(event.event_id, resolve));
 };
@@ -144,10 +187,10 @@ const enqueue = (event) => {
 // Browsers forget within a week what a script has stored; what a server of the shop's own site sets, they keep. So the
 // cookie is asked for once a visit, and not written over.
 const keep = (session) => {
-  if (!keeping || silent() || held() || sessionStorage.getItem("hello_kept") === session) return;
+  if (!keeping || silent() || held() || recall("hello_kept") === session) return;
   fetch(`${root}/track/sessions?business=${business}&cookie=1&session=${encodeURIComponent(session)}`, {
     method: "POST", credentials: "include",
-  }).then((response) => response.ok && sessionStorage.setItem("hello_kept", session), () => {});
+  }).then((response) => response.ok && note("hello_kept", session), () => {});
 };
 
 const digest = async (text) => {
@@ -159,16 +202,29 @@ const digest = async (text) => {
 // Tags fire twice: a theme's and a tag manager's, or VTEX's own messages (contracts/vtex NOTES 6, known issues). The same
 // told again within a moment is one event, as the tracking agent has it for clients without ids (docs/tracking.md). Who
 // gives an id knows best; the order form may become known between the two.
-const once = (action, url, { event_id, order_form, ...content }, send) => {
+const once = (url, { event_id, order_form, ...content }, send) => {
   if (event_id) return send();
   const now = Date.now();
-  const told = JSON.stringify([action, url, content]);
+  const told = JSON.stringify([url, content]);
   const seen = recent.get(told);
-  if (seen && now - seen.at < (VIEW.test(action) ? VIEWS : ACTS)) return seen.sent;
+  if (seen && now - seen.at < (VIEW.test(content.action) ? VIEWS : ACTS)) return seen.sent;
   recent.forEach((one, key) => now - one.at < VIEWS || recent.delete(key));
   const sent = send();
   recent.set(told, { at: now, sent });
   return sent;
+};
+
+// What was refused at first may be granted later, in the same page.
+const begin = () => {
+  begun = true;
+  const own = new Set(queue.map((event) => event.event_id));
+  queue = readQueue().filter((event) => !own.has(event.event_id) && !done.has(event.event_id)).concat(queue);
+  const told = query().get("hello_session") || settings.session;
+  const known = told || readCookie("hello_session");
+  if (known && known !== "undefined") Hellotext.setSession(known);
+  else if (settings.autoGenerateSession !== false) Hellotext.setSession(uuid());
+  if (!readCookie("hello_session_ack_at")) Hellotext.acknowledge();
+  if (queue.length) later(SOON);
 };
 
 export class Hellotext {
@@ -178,16 +234,10 @@ export class Hellotext {
     required = !!config.requireConsent;
     keeping = !!config.keepSession;
     consent = config.consent || readCookie("hello_consent") || (navigator.globalPrivacyControl ? "denied" : undefined);
-    if (silent()) return;
-    queue = readQueue().concat(queue);
-    const told = query().get("hello_session") || config.session;
-    const known = told || readCookie("hello_session");
-    if (known && known !== "undefined") Hellotext.setSession(known);
-    else if (config.autoGenerateSession !== false) Hellotext.setSession(uuid());
-    if (!readCookie("hello_session_ack_at")) Hellotext.acknowledge();
+    settings = config;
     addEventListener("pagehide", leave);
     addEventListener("online", flush);
-    if (queue.length) later(SOON);
+    if (!silent()) begin();
   }
 
   static setSession(session) {
@@ -208,24 +258,25 @@ export class Hellotext {
     return !!business;
   }
 
-  static track(action, params = {}) {
+  static async track(action, params) {
     if (!business) throw new Error("Hellotext.initialize(businessId) comes before track.");
-    const { headers, ...rest } = params;
+    const { headers, ...rest } = plain({ action, ...params });
     const id = readCookie("hello_user_id");
     const user = id ? { id, source: readCookie("hello_user_source") } : {};
-    const shown = page(params.url);
-    return once(action, shown.url, rest, () =>
-      enqueue({ session: Hellotext.session, user_parameters: user, action, ...rest, page: shown, utm_params: utm() }));
+    const shown = page(rest.url);
+    return once(shown.url, rest, () =>
+      enqueue({ session: Hellotext.session, user_parameters: user, ...rest, page: shown, utm_params: utm() }));
   }
 
-  static async identify(id, options = {}) {
+  static async identify(id, params) {
     if (!business) throw new Error("Hellotext.initialize(businessId) comes before identify.");
+    const { user_id, ...options } = plain({ user_id: id, ...params });
     const kept = Object.keys(options).sort().filter((key) => options[key] !== "" && options[key] != null);
-    const hash = await digest(JSON.stringify([Hellotext.session, id, kept.map((key) => [key, options[key]])]));
+    const hash = await digest(JSON.stringify([Hellotext.session, user_id, kept.map((key) => [key, options[key]])]));
     if (readCookie("hello_user_identification_hash") === hash) return answer(true, { already_identified: true });
-    const result = await enqueue({ kind: "identification", session: Hellotext.session, user_id: id, ...options });
+    const result = await enqueue({ kind: "identification", session: Hellotext.session, user_id, ...options });
     if (result.succeeded) {
-      cookie("hello_user_id", id);
+      cookie("hello_user_id", user_id);
       cookie("hello_user_source", options.source || "");
       cookie("hello_user_identification_hash", hash);
     }
@@ -242,13 +293,14 @@ export class Hellotext {
     writeCookie("hello_consent", choice);
     if (silent()) {
       queue.splice(0).forEach((event) => settle(event, answer(false, { status: "filtered" })));
-      writeQueue([]);
+      dropQueue();
       Hellotext.forget();
       ["hello_session", "hello_session_ack_at", "hello_utm"].forEach(dropCookie);
       return;
     }
     queue.forEach((event) => (event.consent = choice));
-    if (Hellotext.session) Hellotext.setSession(Hellotext.session);
+    if (business && !begun) begin();
+    else if (Hellotext.session) Hellotext.setSession(Hellotext.session);
     utm();
     save();
     later(SOON);

@@ -9,7 +9,7 @@ export const start = (script) => {
   const client = window.Hellotext && window.Hellotext.ours ? window.Hellotext : (window.Hellotext = Hellotext);
   if (!script || !script.dataset.business || client.isInitialized) return client;
   const { business, consent, session } = script.dataset;
-  const apiRoot = script.src.replace(/\/[^/]*$/, "");
+  const apiRoot = new URL(".", script.src).href;
   client.initialize(business, { apiRoot, requireConsent: consent === "required", keepSession: session === "collector" });
   return client;
 };

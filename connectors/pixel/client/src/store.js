@@ -4,8 +4,17 @@ const TEN_YEARS = 315360000;
 const QUEUE = "hello_queue";
 const LONGEST_QUEUE = 200;
 
+// Sandboxed frames and some people's settings throw where other browsers only forget.
+export const attempt = (ask) => {
+  try {
+    return ask();
+  } catch (_) {
+    return undefined;
+  }
+};
+
 export const readCookie = (name) => {
-  const found = document.cookie.split("; ").find((pair) => pair.startsWith(name + "="));
+  const found = (attempt(() => document.cookie) || "").split("; ").find((pair) => pair.startsWith(name + "="));
   return found ? found.slice(name.length + 1) : undefined;
 };
 
@@ -26,7 +35,7 @@ const domains = () => {
 export const writeCookie = (name, value, age = TEN_YEARS) => {
   const secure = location.protocol === "https:" ? "; Secure" : "";
   for (const domain of domains()) {
-    document.cookie = `${name}=${value}; path=/; max-age=${age}; SameSite=Lax${secure}${domain}`;
+    attempt(() => (document.cookie = `${name}=${value}; path=/; max-age=${age}; SameSite=Lax${secure}${domain}`));
     if (age <= 0 ? false : readCookie(name) === value) return;
   }
 };
@@ -34,19 +43,27 @@ export const writeCookie = (name, value, age = TEN_YEARS) => {
 export const dropCookie = (name) => writeCookie(name, "", 0);
 
 export const readQueue = () => {
-  try {
-    return JSON.parse(localStorage.getItem(QUEUE)) || [];
-  } catch (_) {
-    return [];
-  }
+  const kept = attempt(() => JSON.parse(localStorage.getItem(QUEUE)));
+  return Array.isArray(kept) ? kept.filter((event) => event && event.event_id) : [];
 };
 
-// Full or forbidden storage must not stop the page: then the queue lives as long as the page does.
-export const writeQueue = (queue) => {
-  try {
-    if (queue.length) localStorage.setItem(QUEUE, JSON.stringify(queue.slice(-LONGEST_QUEUE)));
-    else localStorage.removeItem(QUEUE);
-  } catch (_) {
-    return;
-  }
+// Other pages keep theirs in the same place: of what stands there, only what this one has done with is taken away.
+export const writeQueue = (queue, done) => {
+  const own = new Set(queue.map((event) => event.event_id));
+  const others = readQueue().filter((event) => !own.has(event.event_id) && !done.has(event.event_id));
+  const all = others.concat(queue).slice(-LONGEST_QUEUE);
+  // Full or forbidden storage must not stop the page: then the queue lives as long as the page does.
+  attempt(() => (all.length ? localStorage.setItem(QUEUE, JSON.stringify(all)) : localStorage.removeItem(QUEUE)));
+};
+
+export const dropQueue = () => attempt(() => localStorage.removeItem(QUEUE));
+
+// What holds for a visit; for the page, where the browser keeps nothing.
+const noted = {};
+
+export const recall = (name) => noted[name] || attempt(() => sessionStorage.getItem(name));
+
+export const note = (name, value) => {
+  noted[name] = value;
+  attempt(() => sessionStorage.setItem(name, value));
 };
