@@ -10,7 +10,9 @@ from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.engine.errors import Fatal
 from streams.engine.fetch import FetchThread
+from streams.engine.transaction import EXIT_BROKEN_CHAIN
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +60,9 @@ class BatchConsumer(driver.Consumer):
         new = [_plain(tp) for tp in sources if committed.get(tp) is None]
         if new:
             await self._thread.seek_to_beginning(*new)
+        await self._tell_what_is_lost([_plain(tp) for tp in sources if committed.get(tp) is not None], committed)
         self._thread.positions.clear()
+        self._thread.refusals.clear()
         self._read_offset.clear()
         self._on_their_way.clear()
         positions: dict[tuple[str, int], int] = {}
@@ -68,22 +72,51 @@ class BatchConsumer(driver.Consumer):
                 raise RuntimeError(f"no position in {tp} after the seek")
             self._thread.positions[_plain(tp)] = position
             positions[tp.topic, tp.partition] = position
-        await self._tell_what_is_lost([_plain(tp) for tp in sources], committed)
         engine.begin(positions, epoch)
 
-    async def _tell_what_is_lost(self, sources: list[TopicPartition], committed: Mapping[Any, int | None]) -> None:
-        """Say what retention has deleted before it was consumed: nobody can bring it back, but somebody has to know.
+    async def _tell_what_is_lost(self, known: list[TopicPartition], committed: Mapping[Any, int]) -> None:
+        """Say what is gone from the inputs: nobody can bring it back, but somebody has to know.
 
-        The consumer goes on at the first record that there is.
+        The consumer goes on at the first record that there is, or at the end, when that is before what was consumed:
+        from the beginning, it would count everything again.
         """
-        earliest = await self.earliest_offsets(*sources) if sources else {}
-        for tp in sources:
-            at, first = committed.get(tp), earliest.get(tp)
-            if at is not None and first is not None and first > at:
-                known = self.app.engine.source_topics[tp.topic].name
-                self.app.engine.metrics.lost.labels(known).inc(first - at)
-                log.error("input was deleted by retention before it was consumed", topic=known, shard=tp.partition,
-                          committed=at, first=first, records=first - at)  # fmt: skip
+        earliest = await self.earliest_offsets(*known) if known else {}
+        ends = await self.highwaters(*known) if known else {}
+        for tp in known:
+            at, first, end = committed[tp], earliest.get(tp), ends.get(tp)
+            if first is not None and first > at:
+                self._tell_deleted(tp, at, first)
+                await self._thread.seek_wait({tp: first})
+            elif end is not None and end < at:
+                log.error("the broker has lost input that was consumed: what is counted stays counted, and this worker "
+                          "goes on at the end of what there is now. What came since the broker is back, before this "
+                          "line, may not be counted: run `hellotext-vtex replay` to see.",
+                          topic=self._name(tp), shard=tp.partition, committed=at, end=end)  # fmt: skip
+                await self._thread.seek_wait({tp: end})
+
+    def _tell_deleted(self, tp: Any, at: int, first: int) -> None:
+        self.app.engine.metrics.lost.labels(self._name(tp)).inc(first - at)
+        log.error("input was deleted by retention before it was consumed", topic=self._name(tp), shard=tp.partition,
+                  committed=at, first=first, records=first - at)  # fmt: skip
+
+    def _name(self, tp: Any) -> str:
+        return str(self.app.engine.source_topics[tp.topic].name)
+
+    def _moved(self, tp: Any, before: int, position: int) -> None:
+        """Hear that there was no record at the position of an input, under way.
+
+        Raises:
+            Fatal: the input ends before it.
+        """
+        if position > before:
+            self._tell_deleted(tp, before, position)
+            return
+        raise Fatal(
+            EXIT_BROKEN_CHAIN,
+            f"{self._name(tp)} in shard {tp.partition} ends before offset {before}, up to which it was consumed: the "
+            "topic was deleted and created anew, or the broker has lost records. The worker exits; restarted, it reads "
+            "a new topic from its beginning, and an old one from where it ends now.",
+        )
 
     def _wanted(self, tp: Any) -> bool:
         active = self._active_partitions
@@ -108,10 +141,12 @@ class BatchConsumer(driver.Consumer):
         fetched = await self._thread.fetch(self._wanted, self._is_changelog, FETCH_S, engine.settings.batch_records)
         if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
             return  # what was fetched is not lost: the seek after the rebalance goes back to what is committed
-        for tp, (records, first, position) in fetched.items():
+        for tp, (records, first, position, moved) in fetched.items():
             if self._is_changelog(tp.topic):
                 self._restore(tp, records, position)
             elif first is not None and engine.live:
+                if moved:
+                    self._moved(tp, first, position)
                 if records:
                     self._on_their_way.add((tp.topic, tp.partition))
                     yield TP(tp.topic, tp.partition), self._message(tp, records, first, position, generation)
@@ -160,6 +195,11 @@ class BatchConsumer(driver.Consumer):
             for tp in tuple(self._thread.positions)
             if tp.topic in self.app.engine.source_topics and self.app.engine.wants(tp.topic, tp.partition)
         }
+
+    def refused(self) -> dict[tuple[str, int], tuple[str, float]]:
+        """Return the partitions of which nothing can be had: what each waits for, and since when."""
+        waits = self._thread.refusals.waits()
+        return {(tp.topic, tp.partition): wait for tp, wait in waits.items()}
 
     def misshapen(self) -> list[str]:
         """Return the input topics that have got another number of partitions since the worker has started."""

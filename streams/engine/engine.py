@@ -21,7 +21,7 @@ from streams.engine.registry import Parts
 from streams.engine.settings import EngineSettings
 from streams.engine.shard import ShardAtWork, Surroundings
 from streams.engine.state import Arrived, Line, ShardState
-from streams.engine.transaction import EXIT_FENCED, EXIT_SPLIT_SHARD, Transaction
+from streams.engine.transaction import EXIT_CRASHED, EXIT_FENCED, EXIT_SPLIT_SHARD, Transaction
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +102,14 @@ class Engine:
         numbers = self._whole_shards(assigned)
         started = monotonic()
         self._producers = {number: self._producer(number) for number in numbers}
-        await asyncio.gather(*(producer.start() for producer in self._producers.values()))
+        try:
+            await asyncio.gather(*(producer.start() for producer in self._producers.values()))
+        except Exception as error:  # noqa: BLE001  aiokafka would log it, and hold the shards without working on them
+            self._fatal(Fatal(
+                EXIT_CRASHED,
+                f"the earlier owners of shards {sorted(numbers)} could not be fenced: {error!r}. Nothing was read or "
+                "written. The worker exits and is restarted; if this repeats, look at the broker.",
+            ))  # fmt: skip
         took = round((monotonic() - started) * 1000)
         log.info("shards assigned, their earlier owners are fenced", shards=sorted(numbers), ms=took)
         for number in numbers:

@@ -11,6 +11,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.engine.agent import Record
+from streams.engine.refusals import Refusals
 from streams.engine.unpack import take
 
 CAUGHT_UP = 500
@@ -43,6 +44,8 @@ class PromptFetcher(Fetcher):
     async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
         try:
             return bool(await super()._proc_fetch_request(assignment, node_id, request))
+        except asyncio.CancelledError:  # while it waits to try again: aiokafka's close() would be cancelled with it
+            return False
         finally:
             self._in_flight.discard(node_id)
 
@@ -54,11 +57,19 @@ class PromptFetcher(Fetcher):
 
 
 class Fetched(NamedTuple):
-    """What was fetched of one partition: maybe no records, when only control records were passed."""
+    """What was fetched of one partition: maybe no records, when only control records were passed.
+
+    Attributes:
+        records: in offset order.
+        first: the position before them; None when it is not known.
+        position: the position behind them.
+        moved: whether aiokafka has moved the position to the first record that there is, since there is none at ours.
+    """
 
     records: list[Any]
     first: int | None
     position: int
+    moved: bool = False
 
 
 class FetchThread(AIOKafkaConsumerThread):
@@ -68,6 +79,7 @@ class FetchThread(AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         # Looked at by the worker's thread, which may be there before this one has begun.
         self.positions: dict[Any, int | None] = {}
+        self.refusals = Refusals()
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         del transport
@@ -150,7 +162,7 @@ class FetchThread(AIOKafkaConsumerThread):
                 if assignment is None or not assignment.active or fetcher._subscriptions.reassignment_in_progress:
                     await asyncio.sleep(0.01)
                     return {}
-                active = [tp for tp in assignment.tps if wanted(tp)]
+                active = [tp for tp in assignment.tps if wanted(tp) and not self.refusals.resting(tp)]
                 self._resume(assignment, active, is_changelog)
                 fetched = self._drain(fetcher, assignment, active, is_changelog, max_records)
                 left = until - monotonic()
@@ -177,12 +189,20 @@ class FetchThread(AIOKafkaConsumerThread):
     ) -> dict[Any, Fetched]:
         out: dict[Any, Fetched] = {}
         for tp in active:
-            got = self._take(fetcher, tp, max_records)
-            state = assignment.state_value(tp)
-            position = state.position if state is not None and state.has_valid_position else None
-            if position is None:
+            state, before = assignment.state_value(tp), self.positions.get(tp)
+            if not state.has_valid_position:
                 continue
-            before = self.positions.get(tp)
+            if before not in {None, state.position} and not is_changelog(tp.topic):
+                out[tp] = Fetched([], before, state.position, moved=True)
+                self.positions[tp] = state.position
+                continue
+            try:
+                got = self._take(fetcher, tp, max_records)
+            except Exception as error:  # noqa: BLE001  whatever is wrong with one partition stops only that one
+                self.refusals.note(tp, state.position, error)
+                state.pause()
+                continue
+            position = state.position
             if got or before != position:
                 out[tp] = Fetched(got, before, position)
                 self.positions[tp] = position
@@ -190,16 +210,16 @@ class FetchThread(AIOKafkaConsumerThread):
                 state.pause()
         return out
 
-    @staticmethod
-    def _take(fetcher: Any, tp: TopicPartition, max_records: int) -> list[Record]:
+    def _take(self, fetcher: Any, tp: TopicPartition, max_records: int) -> list[Record]:
         """Take what has come of a partition; for one of them, what aiokafka's `fetched_records` does for several."""
         result = fetcher._records.get(tp)
         try:
-            if isinstance(result, FetchResult):
-                return take(result, tp, max_records)
-            if result is not None:
+            if result is not None and not isinstance(result, FetchResult):
                 result.check_raise()
-            return []
+            taken = [] if result is None else take(result, tp, max_records)
+            if taken:
+                self.refusals.over(tp)
+            return taken
         finally:
             if result is not None and not (isinstance(result, FetchResult) and result.has_more()):
                 del fetcher._records[tp]
@@ -218,7 +238,7 @@ class FetchThread(AIOKafkaConsumerThread):
             return int(app.engine.settings.fetch_wait_ms)
         soonest = app.engine.wanted_in()
         if soonest is None:
-            return LONGEST_POLL_MS if app.engine.halted else UNKNOWN_POLL_MS
+            return LONGEST_POLL_MS if app.engine.halted or self.refusals else UNKNOWN_POLL_MS
         return max(1, min(LONGEST_POLL_MS, int(soonest * 1000 + 0.5)))
 
     async def _until_new(self, fetcher: Any, seconds: float) -> None:

@@ -61,11 +61,13 @@ class Health:
         self._stuck: Marks = {}
         self._silent: Marks = {}
         self._misshapen: Sequence[str] = ()
+        self._refused: Mapping[Place, tuple[str, float]] = {}
         self._contest = Contest()
 
     def observe(
-        self, lags: Mapping[Place, int], answers: Mapping[Place, int] | None = None, misshapen: Sequence[str] = ()
-    ) -> None:
+        self, lags: Mapping[Place, int], answers: Mapping[Place, int] | None = None, misshapen: Sequence[str] = (),
+        refused: Mapping[Place, tuple[str, float]] | None = None,
+    ) -> None:  # fmt: skip
         """Take note; called about once a second.
 
         Args:
@@ -73,7 +75,9 @@ class Health:
             answers: when a broker last answered a fetch of each input partition that a batch is wanted of (any mark
                 that changes with every answer).
             misshapen: input topics that have another number of partitions than the rest.
+            refused: partitions of which nothing can be had: what each waits for, and since when.
         """
+        self._refused = refused or {}
         self._misshapen = misshapen
         now = monotonic()
         # What is not named any more has moved away, with whatever it waited for.
@@ -111,6 +115,10 @@ class Health:
             Wait(f"topic {topic}", "its old number of partitions: nobody reads what stands in others; run "
                  "`hellotext-vtex doctor`", 0.0, healthy=False)
             for topic in self._misshapen
+        ]  # fmt: skip
+        found += [
+            Wait(f"{topic} in shard {number}", whom, now - since, healthy=False)
+            for (topic, number), (whom, since) in self._refused.items()
         ]  # fmt: skip
         if self._not_live_since is not None:
             waited = now - self._not_live_since

@@ -92,5 +92,6 @@ INTERNALS: Final = (
     Internal(f"{_PARTITION}.resume", "fetch", "wakes the routine", "8aecb5a6164f"),
     Internal("aiokafka.producer.message_accumulator:BatchBuilder.append", "producer", "is passed by: `_builder`, `_relative_offset`", "657d76f55157"),
     Internal("aiokafka.producer.sender:Sender._do_txn_commit", "producer", "flushes, but ignores what failed", "8263eaebb7c3"),
+    Internal("aiokafka.errors:for_code", "twins", "looks codes up in `kafka_errors`", "26ee93889946"),
     Internal("aiokafka.producer.sender:AddPartitionsToTxnHandler.handle_response", "worker", "BACKOFF_OVERRIDE", "67266db24da2"),
 )  # fmt: skip

@@ -65,7 +65,8 @@ class RecordsByBatch(PartitionRecords):
 def take(result: FetchResult, tp: TopicPartition, max_records: int) -> list[Record]:
     """Take records fetched of a partition, batch by batch, until there are so many or it has no more.
 
-    Does what `FetchResult.getall` does. When it raises, the position has not moved, and nothing is left to be taken.
+    Does what `FetchResult.getall` does, but for a batch that cannot be unpacked: what stands before it is taken. It
+    raises when it is the first; then the position has not moved. Nothing is left to be taken in either case.
     """
     taken: list[Record] = []
     if not result.has_more() or not result.check_assignment(tp):
@@ -75,10 +76,14 @@ def take(result: FetchResult, tp: TopicPartition, max_records: int) -> list[Reco
         part.__class__ = RecordsByBatch  # aiokafka makes it, and offers no other way in; its loop has not begun
         part._records = WholeBatches(part._records)
     result._partition_records = None
-    for records in part:
-        taken += records
-        if len(taken) >= max_records:
-            result._partition_records = part
-            break
+    try:
+        for records in part:
+            taken += records
+            if len(taken) >= max_records:
+                result._partition_records = part
+                break
+    except Exception:
+        if not taken:
+            raise
     result._assignment.state_value(tp).consumed_to(part.next_fetch_offset)
     return taken

@@ -26,6 +26,7 @@ from streams.engine.names import StreamNames
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
 from streams.engine.transaction import EXIT_CRASHED
+from streams.engine.twins import know_fenced_instances, reason_to_leave
 from streams.engine.waiting import WaitLog
 from streams.engine.web import add_pages
 
@@ -89,6 +90,7 @@ class Worker:
             stop: another way to stop it.
         """
         aiokafka.producer.sender.BACKOFF_OVERRIDE = CONCURRENT_TRANSACTIONS_PAUSE_S
+        know_fenced_instances()
         gc.set_threshold(*GC_THRESHOLD)
         sys.setswitchinterval(SWITCH_S)
         stopping = stop or asyncio.Event()
@@ -108,7 +110,7 @@ class Worker:
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if app.crash_reason is not None:
-                leave(Fatal(EXIT_CRASHED, f"the worker crashed: {app.crash_reason!r}"))
+                leave(reason_to_leave(app.crash_reason))
             if watch.done():
                 leave(Fatal(EXIT_CRASHED, f"nobody watches the worker any more: {watch.exception()!r}"))
         finally:
@@ -122,7 +124,7 @@ class Worker:
         told = False
         while True:
             self.engine.check()
-            self.health.observe(self._measure(), self._answers(), self._misshapen())
+            self.health.observe(self._measure(), self._answers(), self._misshapen(), self._refused())
             self._waits.observe(self.engine, self._left())
             if not told and self.engine.live:
                 told = True
@@ -152,6 +154,10 @@ class Worker:
     def _answers(self) -> dict[tuple[str, int], int]:
         """Return when a broker last answered for each input partition of which a batch is wanted."""
         return {} if self.app is None or self._left() is None else self.app.consumer.answers()
+
+    def _refused(self) -> Mapping[tuple[str, int], tuple[str, float]]:
+        """Return the partitions of which nothing can be had."""
+        return {} if self.app is None or self._left() is None else self.app.consumer.refused()
 
     def _misshapen(self) -> list[str]:
         """Return the input topics that have got another number of partitions meanwhile."""

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.errors import KafkaError
 
 from connectors.kafka.ports import free_ports
 from schemas import topics
@@ -20,8 +21,9 @@ from streams.engine.milestones import Unwatched
 from streams.engine.names import StreamNames
 from streams.engine.producer import ShardProducer
 from streams.engine.settings import EffectSettings
-from streams.engine.transaction import EXIT_CLOCK, Transaction
+from streams.engine.transaction import EXIT_CLOCK, EXIT_FENCED, Transaction
 from streams.engine.turn import Turn
+from streams.engine.twins import know_fenced_instances, reason_to_leave
 from tests.crash.engine.running import COUNTS, HEARD, SHARD, Counting, committed, outcome_of, put, rows, running, until
 
 pytestmark = pytest.mark.broker
@@ -36,6 +38,12 @@ class Everything(Counting):
         topics.PIXEL_EVENTS, topics.VTEX_CHANGES, topics.VTEX_CUSTOMERS, topics.VTEX_ORDERS, topics.MESSAGE_REPORTS,
         topics.MESSAGE_REQUESTS, topics.PIXEL_IDENTITIES, topics.CAMPAIGNS,
     )  # fmt: skip
+
+
+async def for_ever(consumer):
+    """Read until that raises."""
+    while True:
+        await consumer.getmany(timeout_ms=100)
 
 
 async def a_producer(kafka, name="streams-test"):
@@ -150,6 +158,45 @@ async def test_what_retention_has_deleted_is_told_and_holds_up_nothing(kafka, tm
     async with running(kafka, tmp_path) as worker:
         await until("the fifth counted", lambda: rows(worker, COUNTS).get("n") == 3)
         assert worker.metrics.lost.labels("pixel.events")._value.get() == 2
+
+
+async def test_input_that_a_broker_has_lost_is_told_and_not_counted_again(kafka, tmp_path, capsys):
+    """What was consumed ends behind the end of the topic: from its beginning, all of it would be counted twice."""
+    async with running(kafka, tmp_path) as worker:
+        await put(kafka, b"1", b"2", b"3")
+        await until("three counted", lambda: rows(worker, COUNTS).get("n") == 3)
+    producer = await a_producer(kafka)
+    await producer.begin()
+    await producer.send_offsets(SHARD, {kafka.topic("pixel.events"): 100}, worker.names.group)
+    await producer.commit()
+    await producer.stop()
+    async with running(kafka, tmp_path) as worker:
+        assert "the broker has lost input that was consumed" in capsys.readouterr().out
+        await put(kafka, b"4")
+        await until("the fourth counted", lambda: rows(worker, COUNTS).get("n") == 4)
+    async with running(kafka, tmp_path) as worker:
+        assert "has lost" not in capsys.readouterr().out
+        assert rows(worker, COUNTS) == {"n": 4}
+
+
+async def test_a_member_whose_name_was_taken_says_so(kafka):
+    """Two workers of one name that start in the same moment: aiokafka ends one with an unknown error."""
+    options = dict(
+        kafka.options(), group_id=kafka.topic("twins"), group_instance_id="same", enable_auto_commit=False,
+        heartbeat_interval_ms=30_000, session_timeout_ms=90_000,
+    )  # fmt: skip
+    know_fenced_instances()
+    first, second = (AIOKafkaConsumer(kafka.topic("pixel.events"), **options) for _ in range(2))
+    async with first:
+        await first.getmany(timeout_ms=100)
+        async with second:
+            await second.getmany(timeout_ms=100)
+            first._coordinator.request_rejoin()
+            with pytest.raises(KafkaError) as caught:
+                await asyncio.wait_for(for_ever(first), 20)
+    fatal = reason_to_leave(caught.value)
+    assert fatal.code == EXIT_FENCED
+    assert "stop it, or give each a WORKER_INSTANCE of its own" in str(fatal)
 
 
 async def test_a_topic_that_has_grown_under_a_worker_is_told(kafka, tmp_path):

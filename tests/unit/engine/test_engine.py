@@ -1,10 +1,12 @@
 """The worker around the shards: whole shards only, names, health, and what agents may not share."""
 
 import time
+from dataclasses import astuple
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from schemas import topics
 from streams.engine import agent as interface
@@ -21,7 +23,7 @@ from streams.engine.names import StreamNames
 from streams.engine.registry import Parts
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
-from streams.engine.transaction import EXIT_SPLIT_SHARD
+from streams.engine.transaction import EXIT_CRASHED, EXIT_SPLIT_SHARD
 from streams.engine.worker import Worker
 
 
@@ -83,6 +85,18 @@ class TestShards:
         with pytest.raises(Fatal, match=r"without \['test-tracking.events'\]") as caught:
             engine._whole_shards([part for part in whole if "tracking" not in part[0]])
         assert caught.value.code == EXIT_SPLIT_SHARD
+
+    async def test_a_shard_that_cannot_be_fenced_ends_the_worker(self, engine, monkeypatch):
+        """Aiokafka would log that, and the worker would hold the shard and do nothing, for ever."""
+
+        async def broken(_):
+            raise KafkaError("Connection at 127.0.0.1:1 closed")
+
+        monkeypatch.setattr("streams.engine.producer.ShardProducer.start", broken)
+        names = ("pixel.events", "tracking.events", "effects.outcomes", "streams.engine.outbox-changelog")
+        with pytest.raises(Fatal, match=r"shards \[1\] could not be fenced") as caught:
+            await engine.assign([(f"test-{name}", 1) for name in names])
+        assert caught.value.code == EXIT_CRASHED
 
     async def test_a_worker_that_slept_for_a_day_reads_its_tables_anew(self, engine, monkeypatch):
         """Compaction may have taken tombstones that it has not seen."""
@@ -171,6 +185,16 @@ class TestHealth:
         assert [(wait.who, wait.healthy) for wait in health.waits()] == [("1 input partitions", False)]
         health.observe({}, {("pixel.events", 1): 9, ("tracking.events", 1): 9})
         assert health.healthy
+
+    async def test_a_partition_of_which_nothing_can_be_had_needs_somebody(self, engine):
+        """It waits for what its message says."""
+        health = Health(engine)
+        engine.live = True
+        health.observe({}, refused={("pixel.events", 1): ("permission to read it", time.monotonic() - 5)})
+        ((who, whom, seconds, healthy),) = map(astuple, health.waits())
+        assert (who, whom, round(seconds), healthy) == (
+            "pixel.events in shard 1", "permission to read it", 5, False,
+        )  # fmt: skip
 
     def test_a_consumer_that_starts_has_been_told_nothing(self):
         """Whoever watches asks from the first moment on, in another thread."""

@@ -1,0 +1,133 @@
+"""What is made of what was fetched: the trouble of one partition is no other's, and no move is silent."""
+
+from time import monotonic
+from types import SimpleNamespace
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchError
+from aiokafka.consumer.subscription_state import Assignment
+from aiokafka.errors import TopicAuthorizationFailedError, UnsupportedCodecError
+
+from streams.engine import refusals
+from streams.engine.consumer import BatchConsumer
+from streams.engine.errors import Fatal
+from streams.engine.fetch import FetchThread
+from streams.engine.metrics import Metrics
+from streams.engine.refusals import Refusals
+from streams.engine.transaction import EXIT_BROKEN_CHAIN
+from tests.unit.engine.test_unpack import data, result_of
+
+GOOD, BAD = TopicPartition("pixel.events", 0), TopicPartition("pixel.events", 1)
+ALL = 1_000_000
+
+
+class Bench:
+    """A consumer's thread that has fetched something of two partitions."""
+
+    def __init__(self):
+        self.assignment = Assignment([GOOD, BAD])
+        self.thread = FetchThread.__new__(FetchThread)
+        self.thread.positions, self.thread.refusals = {GOOD: 0, BAD: 0}, Refusals()
+        for tp in (GOOD, BAD):
+            self.state(tp).reset_to(0)
+        self.notified = 0
+        self.fetcher = SimpleNamespace(_records={}, _wait_consume_future=None, _notify=self._notify)
+
+    def _notify(self, _):
+        self.notified += 1
+
+    def state(self, tp):
+        """Return aiokafka's state of a partition."""
+        return self.assignment.state_value(tp)
+
+    def fetched(self, tp, raw):
+        """Have fetched bytes of a partition."""
+        self.fetcher._records[tp] = result_of(tp, self.assignment, raw, self.state(tp).position)
+
+    def drain(self, *, changelog=False):
+        """Take what there is."""
+        active = [tp for tp in (BAD, GOOD) if not self.thread.refusals.resting(tp)]
+        for tp in active:
+            if self.state(tp).paused:
+                self.state(tp).resume()
+        return self.thread._drain(self.fetcher, self.assignment, active, lambda _: changelog, ALL)
+
+
+@pytest.fixture
+async def bench():
+    """Return one."""
+    return Bench()
+
+
+def damaged(base_offset):
+    """Return a batch with a flipped bit."""
+    raw = bytearray(data(base_offset, range(5)))
+    raw[-1] ^= 1
+    return bytes(raw)
+
+
+async def test_a_damaged_batch_stops_its_partition_only(bench, monkeypatch):
+    """What stands before it is taken, the others go on, it is told, and tried again later."""
+    bench.fetched(BAD, data(0, range(5)) + damaged(5))
+    assert len(bench.drain()[BAD].records) == 5
+    bench.fetched(BAD, damaged(5))
+    bench.fetched(GOOD, data(0, range(3)))
+    out = bench.drain()
+    assert set(out) == {GOOD}
+    assert (bench.state(BAD).position, bench.state(BAD).paused, bench.fetcher._records) == (5, True, {})
+    ((whom, _),) = bench.thread.refusals.waits().values()
+    assert "the batch at offset 5, which is damaged" in whom
+    assert bench.thread.refusals.resting(BAD)
+    later = monotonic() + refusals.REST_S
+    monkeypatch.setattr(refusals, "monotonic", lambda: later)
+    bench.fetched(BAD, data(5, range(5)))
+    assert [record.offset for record in bench.drain()[BAD].records] == [5, 6, 7, 8, 9]
+    assert not bench.thread.refusals
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TopicAuthorizationFailedError("pixel.events"), "grant READ"),
+        (UnsupportedCodecError("zstd"), "UnsupportedCodec"),
+    ],
+)
+async def test_a_partition_that_is_refused_stops_nobody_else(bench, error, told):
+    """An ACL that is taken away under the worker: the partition waits until it is given back."""
+    bench.fetcher._records[BAD] = FetchError(error=error, backoff=0)
+    bench.fetched(GOOD, data(0, range(3)))
+    assert set(bench.drain()) == {GOOD}
+    ((whom, _),) = bench.thread.refusals.waits().values()
+    assert told in whom
+    assert bench.fetcher._records == {}
+
+
+@pytest.mark.parametrize("position", [3, 7])
+async def test_a_position_that_aiokafka_has_moved_is_told(bench, position):
+    """There was nothing at ours: it went to the first record there is, and says so nowhere."""
+    bench.thread.positions[BAD] = 5
+    bench.state(BAD).seek(position)
+    bench.fetched(BAD, data(position, range(2)))
+    out = bench.drain()
+    assert out[BAD] == ([], 5, position, True)
+    assert [record.offset for record in bench.drain()[BAD].records] == [position, position + 1]
+
+
+async def test_changelogs_are_sought_by_faust(bench):
+    """What moves them is no accident."""
+    bench.state(BAD).seek(3)
+    assert not bench.drain(changelog=True)[BAD].moved
+
+
+async def test_an_input_that_ends_before_what_was_consumed_ends_the_worker():
+    """Read again from its beginning, everything in it would be counted twice; what retention took is only told."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    topics = {"pixel.events": SimpleNamespace(name="pixel.events")}
+    metrics = Metrics()
+    consumer.app = SimpleNamespace(engine=SimpleNamespace(source_topics=topics, metrics=metrics))
+    consumer._moved(BAD, 5, 7)
+    assert metrics.lost.labels("pixel.events")._value.get() == 2
+    with pytest.raises(Fatal, match="ends before offset 5") as caught:
+        consumer._moved(BAD, 5, 3)
+    assert caught.value.code == EXIT_BROKEN_CHAIN
