@@ -31,7 +31,10 @@ def _known(name: str, row: Row, person: Person) -> Row:
     return None if name in person.customers else row
 
 
-def _links(name: str, row: Row, person: Person) -> Row:  # noqa: ARG001  as above
+def _links(name: str, row: Row, person: Person) -> Row:
+    # Somebody who stays may once have had it, too: what names it would stand for ever.
+    if name.partition("/")[2] in person.hashes:
+        return None
     return [entry for entry in row if entry[1] not in person.users] or None
 
 

@@ -132,6 +132,18 @@ async def test_others_stay_as_they_are(lived):
     assert lived.latest(topics.VTEX_CUSTOMERS)[topics.VTEX_CUSTOMERS.key("acme", "bob")]["first_name"] == "Robert"
 
 
+async def test_an_email_that_somebody_else_once_had_is_forgotten(lived):
+    """Bob's account was opened under Ana's address and corrected later: that it once had it goes with the address."""
+    lived.customer("bob", day=2, email=ANA["email"], first_name="Bob")
+    lived.customer("bob", day=3, email="bob@shop.example", first_name="Bob")
+    await lived.settle()
+
+    _, remains = await lived.forget(emails=ANA["email"])
+
+    assert remains.erased, remains.places
+    assert lived.latest(topics.VTEX_CUSTOMERS)[topics.VTEX_CUSTOMERS.key("acme", "bob")]["email"] == "bob@shop.example"
+
+
 async def test_dead_letters_that_carry_them_go(lived):
     """Whatever a letter holds, and in whatever form VTEX wrote it."""
     data = {"customer_id": "", "home_phone": "11 98765 4321", "source_version": "x", "read_by": "scan"}
