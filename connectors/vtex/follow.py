@@ -148,7 +148,7 @@ class Follower:
             step.after.append(lambda: self._emitted(changed, now))
 
         urgency = Urgency.FOLLOW if len(ids) <= RUSH else Urgency.REPAIR
-        written = await self._people.emit(filter(None, ids), self.read_by, urgency, last)
+        written = await self._people.emit(filter(None, ids), self.read_by, urgency, last, spare=True)
         self._saved_at = time.monotonic()
         return written
 

@@ -14,8 +14,9 @@ from typing import Final, Literal
 import structlog
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.documents import gather
 from connectors.vtex.errors import KeyRefused, Throttled, VtexError
-from connectors.vtex.people import CHUNK, People, gather
+from connectors.vtex.people import CHUNK, People
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
 

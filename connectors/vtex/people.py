@@ -5,11 +5,10 @@ is staged passes one rule (`Sighting.outdates`), with every earlier step of the 
 one has overtaken is left out, so the last event of a customer in `vtex.changes` is the latest reading.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -23,6 +22,7 @@ from connectors.vtex.customer import (
     latest_address,
     read_customer,
 )
+from connectors.vtex.documents import Documents, gather
 from connectors.vtex.emission import content_of
 from connectors.vtex.errors import KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import one_of, version_ms, version_of
@@ -85,6 +85,7 @@ class People:
         self._fields = customer_fields(source.store.vtex)
         self._overlap_ms = int(source.settings.customers.overlap * 1000)
         self._addresses_from = float("-inf")
+        self._documents = Documents(source, self._fields)
         self.opt_ins = OptIns(source.master, self._access)
 
     @property
@@ -92,14 +93,19 @@ class People:
         """The fields of CL that are read."""
         return self._fields
 
-    async def read(self, ids: Iterable[str], urgency: Urgency) -> list[Reading]:
-        """Return customers as storage has them now, with the address that changed last."""
+    async def read(self, ids: Iterable[str], urgency: Urgency, *, spare: bool = False) -> list[Reading]:
+        """Return customers as storage has them now, with the address that changed last.
+
+        Args:
+            ids: of the customers.
+            urgency: of the calls.
+            spare: whether those whom VTEX cannot answer may be left out, who are asked for again.
+        """
         wanted, now = list(dict.fromkeys(map(str.lower, ids))), self._source.client.now()
-        found = await gather(*(self._source.master.document("CL", one, self._fields, urgency) for one in wanted))
-        documents = dict(zip(wanted, found, strict=True))
+        documents = await self._documents.read(wanted, urgency, spare=spare)
         there = [one for one, document in documents.items() if document is not None]
         addresses = await self.addresses(there, urgency)
-        opt_ins = await self.opt_ins.of((row.get("email") for row in found if row is not None), urgency)
+        opt_ins = await self.opt_ins.of((row.get("email") for row in documents.values() if row is not None), urgency)
         return [
             Reading(one, row, addresses.get(one), now, strong=True, opt_in=_told(opt_ins, row))
             for one, row in documents.items()
@@ -204,20 +210,22 @@ class People:
         step.after.append(lambda: self._source.customers.note(each.id, sighting))
 
     async def emit(
-        self, ids: Iterable[str], read_by: ReadBy, urgency: Urgency, last: Callable[[Step], None] | None = None
-    ) -> int:
+        self, ids: Iterable[str], read_by: ReadBy, urgency: Urgency, last: Callable[[Step], None] | None = None, *,
+        spare: bool = False,
+    ) -> int:  # fmt: skip
         """Read customers and write their events, a chunk at a time; returns the number of events.
 
         Args:
             ids: of the customers.
             read_by: what made us read them.
             urgency: of the calls.
+            spare: as of `read`.
             last: adds to the last step, such as the cursor that may move once everything before it is written.
         """
         wanted = list(dict.fromkeys(ids))
         written = 0
         for at in range(0, max(len(wanted), 1), CHUNK):
-            stage = self.stage(await self.read(wanted[at : at + CHUNK], urgency), read_by)
+            stage = self.stage(await self.read(wanted[at : at + CHUNK], urgency, spare=spare), read_by)
             final = last if at + CHUNK >= len(wanted) else None
             step = await self._source.journal.write(_both(stage, final))
             written += len(step.events)
@@ -236,13 +244,3 @@ def _both(first: Callable[[Step], None], second: Callable[[Step], None] | None) 
             second(step)
 
     return build
-
-
-async def gather(*calls: Any) -> list[Any]:
-    """Await all; the first failure cancels the others, whose answers nobody would read."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call) for call in calls]
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]

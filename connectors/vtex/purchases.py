@@ -13,12 +13,13 @@ import structlog
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import identified
+from connectors.vtex.documents import gather
 from connectors.vtex.emission import content_of
 from connectors.vtex.errors import ContractChanged, KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import version_ms
 from connectors.vtex.journal import Step
 from connectors.vtex.order import hidden_buyer, is_protected, read_order
-from connectors.vtex.people import SETTLED_MS, People, Reading, gather
+from connectors.vtex.people import SETTLED_MS, People, Reading
 from connectors.vtex.seen import Seen, Sighting
 from connectors.vtex.source import Source
 from schemas.clock import to_text

@@ -88,7 +88,7 @@ class Scan:
             news = [one for part in found for one in part]
             readings = []
             for at in range(0, len(news), CHUNK):
-                readings += await self._people.read(news[at : at + CHUNK], Urgency.SCAN)
+                readings += await self._people.read(news[at : at + CHUNK], Urgency.SCAN, spare=True)
             return self._people.stage(readings, "scan")
 
         def compared(rows: Sequence[Row]) -> list[str]:
@@ -100,5 +100,5 @@ class Scan:
         missing = 0
         for ids in inventory.unseen():
             missing += len(ids)
-            await self._people.emit(ids, "scan", Urgency.SCAN)
+            await self._people.emit(ids, "scan", Urgency.SCAN, spare=True)
         return missing

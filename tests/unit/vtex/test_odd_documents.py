@@ -1,0 +1,106 @@
+"""One document that VTEX cannot show as it should stops only itself; all others are read."""
+
+import httpx
+import orjson
+import pytest
+
+from connectors.vtex.budget import Urgency
+from connectors.vtex.documents import STATUS
+from connectors.vtex.errors import Unavailable
+from sandbox.vtex.shop import Shop
+from tests.unit.vtex.memory import MemoryJournal, customers
+from tests.unit.vtex.reading import difference, fill, grown, readers
+
+
+class Odd(httpx.AsyncBaseTransport):
+    """Changes what a shop answers.
+
+    Args:
+        source: whose client calls the shop.
+        change: the answer for a request: path and what the shop answers.
+    """
+
+    def __init__(self, source, change):
+        self._inner = source.client._http._transport
+        self._change = change
+        source.client._http = httpx.AsyncClient(transport=self)
+
+    async def handle_async_request(self, request):
+        """Answer as the shop does, but for the change."""
+        answer = await self._inner.handle_async_request(request)
+        await answer.aread()
+        return self._change(request.url.path, answer)
+
+
+def rows_without_id(path, answer):
+    """Put rows that do not say which document they are before the others."""
+    if not path.endswith(("/search", "/scroll")) or answer.status_code != 200:
+        return answer
+    rows = orjson.loads(answer.content)
+    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+    return httpx.Response(200, json=[{"id": None}, None, *rows[2:]] if len(rows) > 2 else rows, headers=headers)
+
+
+def broken(*ids):
+    """Answer 500 for some documents, for ever."""
+
+    def change(path, answer):
+        return httpx.Response(500) if "/documents/" in path and path.rpartition("/")[2] in ids else answer
+
+    return change
+
+
+async def test_rows_without_an_id_are_passed_over():
+    """Everything else of their pages is read, by backfill and by following."""
+    shop, journal = grown(60), MemoryJournal()
+    source, _, backfill, follow = readers(shop, journal, customers(page=7, scroll_size=10))
+    Odd(source, rows_without_id)
+    await backfill.run()
+    fill(shop, 20)
+    await follow.look()
+    assert backfill.finished
+    assert 40 <= len(journal.latest()) < 80
+
+
+async def test_a_customer_whom_vtex_cannot_answer_does_not_stop_the_others():
+    """They are written and the cursor moves; people hear of the one, who is read when VTEX can."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, people, _, follow = readers(shop, journal, customers())
+    one, *others = fill(shop, 5)
+    Odd(source, broken(one))
+    await follow.look()
+    assert journal.latest().keys() == set(others)
+    assert "settled" in journal.positions()["customers"]
+    assert one in source.status.position["problems"][STATUS]
+    await follow.look()
+    source.client._http = httpx.AsyncClient(transport=source.client._http._transport._inner)
+    await people.emit([one], "hint", Urgency.HINT)
+    assert not difference(shop, source, journal)
+    assert source.status.position["problems"] == {}
+
+
+async def test_one_alone_is_passed_over_when_another_answers():
+    """The proof is a document that was read before."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, _, _, follow = readers(shop, journal, customers())
+    fill(shop, 1)
+    await follow.look()
+    [one] = fill(shop, 1, first=1)
+    Odd(source, broken(one))
+    await follow.look()
+    assert one in source.status.position["problems"][STATUS]
+
+
+async def test_when_no_document_answers_nothing_is_passed_over():
+    """The cursor stays: it is VTEX that does not answer."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, _, _, follow = readers(shop, journal, customers())
+    ids = fill(shop, 3)
+    await follow.look()
+    before = source.position("customers")
+    more = fill(shop, 3, first=3)
+    Odd(source, broken(*ids, *more))
+    with pytest.raises(Unavailable):
+        await follow.look()
+    assert source.position("customers") == before
+    assert STATUS not in source.status.position["problems"]
