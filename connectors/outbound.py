@@ -25,6 +25,7 @@ import httpx
 
 _LONGEST_PAUSE_MS: Final = 3_600_000
 _MOST_PROBLEMS: Final = 5
+_NO_JSON: Final = object()
 # Names of fields and of kinds of errors. A value could hide there: one with an @, a blank or no letter is left out.
 _WORD: Final = re.compile(r"^(?=[^@]*[A-Za-z])[A-Za-z0-9_.\[\]-]{1,80}$")
 
@@ -89,7 +90,9 @@ async def call(
     http: httpx.AsyncClient, vendor: str, method: str, url: str, *, headers: Mapping[str, str],
     problems: Problems, json: Any = None, params: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
-    """Make a call and return the decoded body of its 2xx answer; None where that is no JSON.
+    """Make a call and return the decoded body of its 2xx answer; None where it has none.
+
+    A 2xx with something else than JSON is no success: a proxy's or a maintenance page, or an answer cut short.
 
     Args:
         http: the client; redirects are not followed.
@@ -119,6 +122,8 @@ async def call(
         raise Unsure(f"{vendor} did not answer ({type(error).__name__})") from None
     document = _document(answer)
     if answer.is_success:
+        if document is _NO_JSON:
+            raise Unsure(f"{vendor} answered {answer.status_code} with something else than JSON")
         return document
     pause = retry_after_ms(answer.headers.get("retry-after"), answer.headers.get("date"))
     raise error_of(vendor, answer.status_code, pause, problems(document))
@@ -168,7 +173,9 @@ def _instant(text: str | None) -> float | None:
 
 
 def _document(answer: httpx.Response) -> Any:
+    if not answer.content.strip():
+        return None
     try:
         return answer.json()
     except ValueError:
-        return None
+        return _NO_JSON

@@ -112,7 +112,7 @@ async def test_an_address_that_is_none_is_said_so(url):
 
 async def test_a_created_profile_without_an_id_is_uncertain():
     """It exists, and nobody knows where: matched by repeating."""
-    hellotext, _ = client(httpx.Response(201, text="created"))
+    hellotext, _ = client(httpx.Response(201, json={"status": "created"}))
     with pytest.raises(Unsure, match="did not tell its id"):
         await hellotext.create_profile({})
 
@@ -141,6 +141,16 @@ async def test_reasons_name_fields_and_kinds_but_no_values():
     hellotext, _ = client(httpx.Response(422, json={"errors": errors}))
     with pytest.raises(Invalid, match=r"^Hellotext answered 422: parameter_invalid, phone\[mobile\]$"):
         await hellotext.create_profile({})
+
+
+@pytest.mark.parametrize("body", [b"<html>maintenance</html>", b'{"id": "P'])
+async def test_a_success_that_is_no_json_is_no_success(body):
+    """A proxy's page with 200 has updated nobody, and an answer cut short says nothing; an empty one is fine."""
+    hellotext, _ = client(httpx.Response(200, content=body))
+    with pytest.raises(Unsure, match="something else than JSON"):
+        await hellotext.update_profile("P1", {"first_name": "Ana"})
+    hellotext, _ = client(httpx.Response(200, content=b""))
+    await hellotext.update_profile("P1", {"first_name": "Ana"})
 
 
 async def test_a_token_that_no_header_can_carry_is_a_wrong_token():
