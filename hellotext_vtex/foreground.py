@@ -89,28 +89,59 @@ def execute(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         fail(message, WRONG_USAGE if isinstance(error, SettingsError | ValidationError) else FAILED)
 
 
-def serve(main: Callable[[asyncio.Event], Awaitable[int | None]]) -> None:
-    """Run a process until it ends by itself or is asked to by a signal; `main` gets the event that asks.
+class Stop(asyncio.Event):
+    """Asks a process to end.
+
+    A signal that comes before the process is `heeding` gives up what it does: it waits for a broker, or fetches one.
+    """
+
+    heeding = False
+
+    def heed(self) -> None:
+        """Say that from now on the process looks itself whether it is asked to end, and ends in order."""
+        self.heeding = True
+
+
+def serve(main: Callable[[Stop], Awaitable[int | None]], *, given_up: int = 0) -> None:
+    """Run a process until it ends by itself or is asked to by a signal.
 
     A first signal asks; a second one ends it at once.
+
+    Args:
+        main: gets what asks; calls its `heed` as soon as it looks at it itself.
+        given_up: exit code when a signal came before that.
     """
 
     async def work() -> int:
-        stop = asyncio.Event()
+        stop = Stop()
+        task = asyncio.ensure_future(main(stop))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, _ask, stop)
-        return await main(stop) or 0
+            loop.add_signal_handler(number, _ask, stop, task)
+        try:
+            return await task or 0
+        except asyncio.CancelledError:
+            if stop.is_set() and not stop.heeding:
+                _end_at_once(given_up)  # a download goes on in a thread, and would be waited for
+            raise
 
     code = execute(work)
     if code:
         raise typer.Exit(code)
 
 
-def _ask(stop: asyncio.Event) -> None:
+def _ask(stop: Stop, task: "asyncio.Future[int | None]") -> None:
     if stop.is_set():
-        os._exit(130)
+        _end_at_once(130)
     stop.set()
+    if not stop.heeding:
+        task.cancel()
+
+
+def _end_at_once(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def tell_ready(name: str, *, as_json: bool, **facts: object) -> None:

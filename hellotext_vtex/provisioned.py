@@ -10,9 +10,10 @@ from aiokafka.errors import KafkaError
 from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.ports import is_free
 from connectors.kafka.provisioning import catalogue, provision
 from connectors.kafka.readiness import wait_until_ready
-from hellotext_vtex.settings import Settings
+from hellotext_vtex.settings import Settings, SettingsError
 
 log = structlog.get_logger(__name__)
 BROKER_PATIENCE_S = 20.0
@@ -39,6 +40,19 @@ async def ensure_topics(settings: Settings) -> KafkaConnection:
         partitions = standing.pop() if len(standing) == 1 else settings.partitions
         await provision(connection, partitions, settings.replication)
     return connection
+
+
+def require_web_port(host: str, port: int | None) -> None:
+    """Refuse a port of a worker's pages where it cannot listen: the worker would wait for it, and never say so.
+
+    Raises:
+        SettingsError: somebody listens there, or the address is not this machine's.
+    """
+    if port is not None and not is_free(port, host):
+        raise SettingsError(
+            f"WORKER_WEB_PORT: {host}:{port} is in use, or not this machine's (WORKER_WEB_HOST): "
+            "give each worker a port of its own"
+        )
 
 
 @asynccontextmanager

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from hellotext_vtex.settings import Settings, SettingsError
+
+log = structlog.get_logger(__name__)
 
 FILE: Final = Path(".state") / "running.json"
 
@@ -21,17 +25,31 @@ class Running:
     pid: int
 
     def announce(self) -> None:
-        """Write it down."""
-        FILE.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = FILE.with_suffix(f".{os.getpid()}.new")
-        new.write_text(json.dumps({name: getattr(self, name) for name in self.__slots__}))
-        new.replace(FILE)
+        """Write it down, unless one runs here already: commands go on finding that one."""
+        first = find_running()
+        if first is not None and first.pid != self.pid:
+            _unannounced(self, f"they find the one that process {first.pid} runs here, at {first.bootstrap_servers}")
+            return
+        try:
+            FILE.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            new = FILE.with_suffix(f".{os.getpid()}.new")
+            new.write_text(json.dumps({name: getattr(self, name) for name in self.__slots__}))
+            new.replace(FILE)
+        except OSError as error:
+            _unannounced(self, f"{FILE} cannot be written ({error.strerror})")
 
     def withdraw(self) -> None:
         """Forget it, unless somebody else has announced another meanwhile."""
         found = find_running()
         if found is not None and found.pid == self.pid:
             FILE.unlink(missing_ok=True)
+
+
+def _unannounced(running: Running, reason: str) -> None:
+    log.warning(
+        "commands in this folder do not find this broker by themselves: give it to them in KAFKA_BOOTSTRAP_SERVERS",
+        broker=running.bootstrap_servers, reason=reason,
+    )  # fmt: skip
 
 
 def find_running() -> Running | None:

@@ -5,11 +5,12 @@ A wrong value ends the command with one line that names the variable and what it
 """
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from connectors.console.settings import ConsoleSettings
 from connectors.kafka.connection import KafkaConnection, KafkaSecurity, SaslMechanism, SecurityProtocol
@@ -20,6 +21,9 @@ from streams.call_rates import RATES
 from streams.engine.settings import EffectSettings, EngineSettings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_DOTENV: Final = ".env"
+_CLOSE: Final = 0.85
+"""So alike are SECRET_KEY and SECRETS_KEY; other programs' KAFKA_HEAP_OPTS and COLLECTOR_SERVICE_PORT are not."""
 _INSTANCE = r"^[A-Za-z0-9._-]{1,100}$"
 
 
@@ -32,9 +36,14 @@ def _rate(destination: str, what: str) -> Any:
 
 
 class Settings(BaseSettings):
-    """What an operator may choose. Each field is the environment variable of the same name, in capitals."""
+    """What an operator may choose. Each field is the environment variable of the same name, in capitals.
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+    A variable that is empty is one that is not set: so compose and Kubernetes hand on what nobody has chosen.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=_DOTENV, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
     kafka_bootstrap_servers: str = Field(default="", description="A broker that runs: host:port,host:port.")
     kafka_docker: bool = Field(default=False, description="Without one: run the broker in Docker, not embedded.")
@@ -90,6 +99,12 @@ class Settings(BaseSettings):
 
     sandbox_host: str = "127.0.0.1"
     sandbox_port: int = Field(default=8070, ge=0, le=65535, description="0 takes a free one.")
+
+    @field_validator("console_hosts", mode="before")
+    @classmethod
+    def _listed(cls, names: object) -> object:
+        """Take `a.example, b.example`, from the environment as from a file."""
+        return tuple(name.strip() for name in names.split(",") if name.strip()) if isinstance(names, str) else names
 
     def connection(self) -> KafkaConnection:
         """Return how to reach the broker that was given."""
@@ -170,13 +185,16 @@ def read_settings(**overrides: object) -> Settings:
     Raises:
         SettingsError: names each variable that is wrong.
     """
-    given = {name: value for name, value in overrides.items() if value is not None}
-    for name in ("console_hosts",):
-        listed = os.environ.get(name.upper())
-        if listed is not None and name not in given:
-            given[name] = tuple(part.strip() for part in listed.split(",") if part.strip())
     try:
-        return Settings.model_validate(given)
+        return Settings.model_validate({name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
         raise SettingsError(f"{told}. Correct it in the environment or in .env.") from None
+
+
+def misspelt() -> dict[str, str]:
+    """Return variables that are set and are no settings, but nearly the name of one: what was meant, by what stands."""
+    known = Settings.names()
+    given = {name.upper() for name in (*os.environ, *DotEnvSettingsSource(Settings).env_vars)} - set(known)
+    near = {name: get_close_matches(name, known, 1, _CLOSE) for name in sorted(given)}
+    return {name: meant[0] for name, meant in near.items() if meant}

@@ -1,9 +1,13 @@
 """What every command does first: read the settings, set up logs, find the broker."""
 
+import structlog
+
 from hellotext_vtex.foreground import WRONG_USAGE, fail
 from hellotext_vtex.logs import configure_logs
 from hellotext_vtex.running import with_broker
-from hellotext_vtex.settings import Settings, SettingsError, read_settings
+from hellotext_vtex.settings import Settings, SettingsError, misspelt, read_settings
+
+log = structlog.get_logger(__name__)
 
 
 def started(**overrides: object) -> Settings:
@@ -17,6 +21,8 @@ def started(**overrides: object) -> Settings:
     except SettingsError as error:
         fail(str(error), WRONG_USAGE)
     configure_logs(settings.log_format, settings.log_level)
+    for name, meant in misspelt().items():
+        log.warning("there is no such setting, and it does nothing", given=name, meant=meant)
     return settings
 
 

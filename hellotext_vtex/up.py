@@ -12,7 +12,7 @@ from connectors.kafka.ports import free_ports, is_free
 from connectors.kafka.resolve import resolve_broker
 from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.provisioned import ensure_topics
-from hellotext_vtex.running import Running
+from hellotext_vtex.running import Running, find_running
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.supervisor import Echo, Supervisor
 
@@ -115,7 +115,9 @@ def _with_ports(settings: Settings, wish: Wish) -> Settings:
         if port and is_free(port):
             continue
         if port and not wish.free:
-            raise CommandError(f"port {port} is in use: give another in {name.upper()}, or 0 for any free one")
+            first = find_running()
+            whose = "" if first is None else f" (process {first.pid} runs a house or a broker in this folder)"
+            raise CommandError(f"port {port} is in use{whose}: give another in {name.upper()}, or 0 for any free one")
         chosen[name] = free_ports(1)[0]
     return settings.model_copy(update=chosen)
 

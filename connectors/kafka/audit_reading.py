@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable, TopicMissing
-from connectors.kafka.reader import IDLE_FETCH_MS, PATIENCE_S, POLL_MS
+from connectors.kafka.reader import IDLE_FETCH_MS, PATIENCE_S, POLL_MS, stop_consumer
 from connectors.kafka.watermarks import high_watermarks
 from schemas.topics import EVENT_FATES, TOPICS
 
@@ -204,4 +204,4 @@ async def open_snapshot(connection: KafkaConnection, partitions: frozenset[int] 
         )
         yield Auditor(connection, consumer, numbers, snapshot)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)

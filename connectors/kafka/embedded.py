@@ -20,15 +20,15 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import structlog
 
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.errors import BrokerDied, DataFolderUnusable, PortTaken
+from connectors.kafka.errors import BrokerDied, BrokerUnreachable, DataFolderUnusable, PortTaken
 from connectors.kafka.jars import Progress, pinned
 from connectors.kafka.node import Node
 from connectors.kafka.ports import free_ports, require_free
@@ -43,6 +43,8 @@ READY_TIMEOUT_S: Final = 90.0
 """A start takes 2 s; recovery of a big data folder after a power cut, on a busy machine, takes its time."""
 PORT_ATTEMPTS: Final = 5
 WATCH_S: Final = 0.1
+FIRST_PAUSE_S: Final = 0.2
+LONGEST_PAUSE_S: Final = 10.0
 
 
 class EmbeddedKafka:
@@ -122,6 +124,25 @@ class EmbeddedKafka:
             await asyncio.sleep(WATCH_S)
         return self._first_death() or BrokerDied("the broker was stopped")
 
+    async def mind(self) -> None:
+        """Start it again whenever it ends by itself, on its own ports and data, until cancelled."""
+        pause = FIRST_PAUSE_S
+        while True:
+            death = await self.wait_dead()
+            log.error("kafka died: starting it again", reason=str(death), pause_s=pause)
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE_S, pause * 2)
+            try:
+                for node in self.nodes.values():
+                    if not node.alive:
+                        node.start()
+                await self.ready()
+            except (BrokerDied, BrokerUnreachable, OSError) as error:
+                log.warning("kafka could not be started again", reason=str(error))
+            else:
+                log.warning("kafka listens again", bootstrap_servers=self.bootstrap_servers)
+                pause = FIRST_PAUSE_S
+
     async def __aenter__(self) -> Self:
         return await self.start()
 
@@ -152,7 +173,7 @@ class EmbeddedKafka:
         for attempt in range(1, PORT_ATTEMPTS + 1):
             self.nodes = self._make_nodes(runtime)
             cluster_id = self._cluster_id()
-            await asyncio.gather(*(asyncio.to_thread(node.prepare, cluster_id) for node in self.nodes.values()))
+            await _to_its_end(asyncio.to_thread(node.prepare, cluster_id) for node in self.nodes.values())
             try:
                 for node in self.nodes.values():
                     node.start()
@@ -215,6 +236,16 @@ class EmbeddedKafka:
 
     def _first_death(self) -> BrokerDied | None:
         return next((node.death() for node in self.nodes.values() if not node.alive), None)
+
+
+async def _to_its_end(works: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Wait for threads, also when cancelled meanwhile: one that is left would write into a folder that is removed."""
+    working = asyncio.gather(*works)
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait([working])
+        raise
 
 
 def _in_use(folder: Path | None) -> str:

@@ -7,6 +7,7 @@ each jar arrives by an atomic rename), and repairs a cache in which a jar is mis
 import fcntl
 import hashlib
 import json
+import shutil
 import sys
 import tempfile
 import threading
@@ -23,6 +24,9 @@ from connectors.kafka.errors import JarsUnavailable
 LOCK_FILE: Final = Path(__file__).with_name("jars.lock")
 PATIENCE_S: Final = 2.0
 """A fetch that takes longer tells how far it is."""
+
+STAGING: Final = "fetch-"
+"""How the names of folders begin into which jars are downloaded."""
 
 Progress = Callable[[str], None]
 """Told what is going on, one line at a time, possibly from another thread."""
@@ -91,6 +95,8 @@ def fetch_jars(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder, progress):
+            for left in folder.glob(f"{STAGING}*"):  # by a process that was killed while it fetched
+                shutil.rmtree(left, ignore_errors=True)
             damaged = [jar for jar in pins.jars if not _is_good(folder, jar)]
             if damaged:
                 _fill(folder, pins, damaged, progress, available_ways() if ways is None else ways)
@@ -107,7 +113,7 @@ def _fill(folder: Path, pins: Pins, wanted: list[Jar], progress: Progress | None
     """Download the jars wanted, trying one way after another; a jar with a wrong checksum never arrives."""
     reasons = []
     for way in ways:
-        with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as name, _telling(name, pins, wanted, progress):
+        with tempfile.TemporaryDirectory(prefix=STAGING, dir=folder) as name, _telling(name, pins, wanted, progress):
             staging = Path(name)
             try:
                 way(wanted, staging)

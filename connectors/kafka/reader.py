@@ -11,6 +11,7 @@ before it, and does not hold it up. The end is compared with the reader's POSITI
 records, which are never handed out (ENGINE.md part I, 5).
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,21 @@ class Batch:
     topic: str
     partition: int
     records: list[Record]
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, also one whose broker is gone.
+
+    aiokafka cancels a fetch that waits to be tried again, awaits it, and so ends whoever stops it as if that one had
+    been cancelled, with the connections still open.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await consumer._client.close()  # noqa: SLF001  what stop() did not come to
 
 
 class CommittedReader:
@@ -96,14 +112,14 @@ class CommittedReader:
             for (topic, partition), offset in self._start.items():
                 self._consumer.seek(TopicPartition(self._connection.topic(topic), partition), offset)
         except BaseException:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def _find_places(self) -> list[TopicPartition]:
         async with open_admin(self._connection) as admin:

@@ -1,5 +1,6 @@
 """Which broker: the one given; else, when asked for, one in Docker; else the embedded one (DESIGN section 5)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -52,7 +53,7 @@ class BrokerWish:
 
 @asynccontextmanager
 async def resolve_broker(wish: BrokerWish, progress: Progress | None = None) -> AsyncIterator[KafkaConnection]:
-    """Have a broker that answers, for the length of the block.
+    """Have a broker that answers, for the length of the block; the embedded one is started again when it dies.
 
     Args:
         wish: what the settings say.
@@ -72,4 +73,9 @@ async def resolve_broker(wish: BrokerWish, progress: Progress | None = None) -> 
         async with EmbeddedKafka(
             wish.data, wish.port, wish.heap, cache=wish.cache, java_home=wish.java_home, progress=progress
         ) as kafka:
-            yield kafka.connection(wish.topic_prefix)
+            minder = asyncio.create_task(kafka.mind(), name="mind the broker")
+            try:
+                yield kafka.connection(wish.topic_prefix)
+            finally:
+                minder.cancel()
+                await asyncio.gather(minder, return_exceptions=True)

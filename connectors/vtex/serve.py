@@ -19,6 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable, KafkaSetupError, TopicMissing
+from connectors.kafka.reader import stop_consumer
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
 from connectors.vtex.cursors import Cursors
@@ -146,7 +147,7 @@ class Group:
             await asyncio.gather(committing, return_exceptions=True)
             await self._pollers.give_up()
             await self._commit_now()
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
 
     async def _take(self) -> None:
         try:

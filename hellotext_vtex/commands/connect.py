@@ -25,6 +25,8 @@ _SAID = {
     "missing": "must be given", "string_too_short": "must be given",
     "string_pattern_mismatch": f"give {STORE_NAME}",
 }  # fmt: skip
+_FLAGS = {"origins": "origin"}
+"""Fields whose flag has another name."""
 Text = str | None
 
 
@@ -140,7 +142,7 @@ def _by_flag(error: ValidationError) -> str:
     """Return what is wrong, by the flags that were given or are missing."""
     lines = []
     for one in error.errors():
-        flag = "".join(f"--{str(name).replace('_', '-').removesuffix('s')}: " for name in one["loc"][:1])
+        flag = "".join(f"--{_FLAGS.get(str(name), str(name).replace('_', '-'))}: " for name in one["loc"][:1])
         lines.append(flag + _SAID.get(one["type"], one["msg"].removeprefix("Value error, ")))
     return "; ".join(lines)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hellotext_vtex.foreground import print_line, serve, tell_ready
+from hellotext_vtex.foreground import Stop, print_line, serve, tell_ready
 from hellotext_vtex.started import connected, started
 
 Json = Annotated[bool, typer.Option("--json", help="Print the line that says it is ready as JSON.")]
@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 def broker(
     data: Annotated[Path | None, typer.Option(help="Folder that keeps the data; a temporary one by default.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port for clients; a free one by default.")] = None,
+    port: Annotated[
+        int, typer.Option(help="Port for clients; 0 takes a free one.", min=0, max=65535, show_default=False)
+    ] = 0,
     heap: Annotated[str, typer.Option(help="Size of the JVM's heap.")] = "384m",
     json: Json = False,
 ) -> None:
@@ -37,8 +39,9 @@ def broker(
 
     settings = started()
 
-    async def main(stop: asyncio.Event) -> None:
-        async with EmbeddedKafka(data, port, heap, progress=_tell) as kafka:
+    async def main(stop: Stop) -> None:
+        async with EmbeddedKafka(data, port or None, heap, progress=_tell) as kafka:
+            stop.heed()
             servers = kafka.bootstrap_servers
             running = Running(servers, settings.topic_prefix, str(settings.state_folder), os.getpid())
             running.announce()
@@ -71,12 +74,13 @@ def poller(json: Json = False) -> None:
 
     settings = connected()
 
-    async def main(stop: asyncio.Event) -> None:
+    async def main(stop: Stop) -> None:
         connection = await ensure_topics(settings)
         name = named("poller", settings.poller_instance, settings.state_folder)
         ready = partial(tell_ready, "poller", as_json=json, instance=name)
         box = open_box(settings)
         await require_key(connection, box)
+        stop.heed()
         await run_poller(connection, box, settings.poller(name), ready=ready, stop=stop)
 
     serve(main)
@@ -93,7 +97,8 @@ def collector(json: Json = False) -> None:
 
     settings = connected()
 
-    async def main(stop: asyncio.Event) -> None:
+    async def main(stop: Stop) -> None:
+        stop.heed()
         topics = asyncio.create_task(keep_trying(settings))
         try:
             await run_collector(
@@ -115,17 +120,19 @@ def worker(json: Json = False) -> None:
     """
     from hellotext_vtex.instance import named
     from hellotext_vtex.keys import open_box, require_key
-    from hellotext_vtex.provisioned import ensure_topics
+    from hellotext_vtex.provisioned import ensure_topics, require_web_port
     from streams.pipeline import run_worker
 
     settings = connected()
 
-    async def main(stop: asyncio.Event) -> int:
+    async def main(stop: Stop) -> int:
+        require_web_port(settings.worker_web_host, settings.worker_web_port)
         connection = await ensure_topics(settings)
         name = named("worker", settings.worker_instance, settings.state_folder)
         ready = partial(tell_ready, "worker", as_json=json, instance=name)
         box = open_box(settings)
         await require_key(connection, box)
+        stop.heed()
         return await run_worker(connection, box, settings.worker(name), ready=ready, stop=stop)
 
     serve(main)
@@ -142,8 +149,9 @@ def console(json: Json = False) -> None:
 
     settings = connected()
 
-    async def main(stop: asyncio.Event) -> None:
+    async def main(stop: Stop) -> None:
         connection = await ensure_topics(settings)
+        stop.heed()
         await run_console(
             connection, open_box(settings), settings.console(),
             ready=lambda url: tell_ready("console", as_json=json, url=url), stop=stop,
@@ -166,7 +174,8 @@ def sandbox(
 
     settings = started(sandbox_host=host, sandbox_port=port)
 
-    async def main(stop: asyncio.Event) -> None:
+    async def main(stop: Stop) -> None:
+        stop.heed()
         chosen = SandboxSettings(host=settings.sandbox_host, port=settings.sandbox_port)
         await run_sandbox(chosen, ready=lambda url: tell_ready("sandbox", as_json=json, url=url), stop=stop)
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.vtex.progress import ReadingProgress, progress
-from hellotext_vtex.foreground import execute, print_json
+from hellotext_vtex.foreground import execute, print_json, print_line
 from hellotext_vtex.known_stores import expect_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
@@ -21,6 +21,7 @@ from hellotext_vtex.started import connected
 from hellotext_vtex.tables import terminal
 
 EVERY_S: Final = 1.0
+NOTHING_YET: Final = "Nothing is read yet: a poller begins as soon as a store is connected."
 
 
 def show_progress(
@@ -40,14 +41,19 @@ async def _show(settings: Settings, store: str | None, *, follow: bool, as_json:
     connection = await ensure_topics(settings)
     rows = await progress(connection, store)
     await expect_store(connection, store, found=bool(rows))
-    if as_json:
-        print_json(_told(rows))
-        while follow and (rows := await _next(connection, store, rows)):
+    if not follow:
+        if as_json:
             print_json(_told(rows))
-        return
-    with Live(table_of(rows), console=terminal(), auto_refresh=False, transient=False) as live:
-        while follow and (rows := await _next(connection, store, rows)):
-            live.update(table_of(rows), refresh=True)
+        else:
+            terminal().print(table_of(rows) if rows else NOTHING_YET)
+    elif as_json:
+        print_line(_told(rows))
+        while rows := await _next(connection, store, rows):
+            print_line(_told(rows))
+    else:
+        with Live(table_of(rows), console=terminal(), auto_refresh=False, transient=False) as live:
+            while rows := await _next(connection, store, rows):
+                live.update(table_of(rows), refresh=True)
 
 
 async def _next(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from hellotext_vtex.foreground import print_json, serve, tell_ready
+from hellotext_vtex.foreground import Stop, print_json, serve, tell_ready
 from hellotext_vtex.started import started
 
 DEMO_STATE = Path(".state") / "demo"
@@ -42,8 +42,9 @@ def up(
     settings = started()
     wish = Wish(workers, collectors, sandbox=sandbox, data=data or settings.state_folder / "kafka")
 
-    async def main(stop: asyncio.Event) -> None:
+    async def main(stop: Stop) -> None:
         async with everything(settings, wish, tell=_line, echo=_log) as house:
+            stop.heed()
             broker = house.connection.bootstrap_servers
             if json:
                 tell_ready("up", as_json=True, broker=broker, **house.urls)
@@ -78,18 +79,19 @@ def demo(
     shutil.rmtree(DEMO_STATE, ignore_errors=True)
     _line(broker)
 
-    async def main(stop: asyncio.Event) -> int:
+    async def main(stop: Stop) -> int:
         try:
             return await play(stop)
         finally:
             if own_topics:
                 await remove_topics(settings)
 
-    async def play(stop: asyncio.Event) -> int:
+    async def play(stop: Stop) -> int:
         with _bar() as show:
             tell = lambda line: show(line, 0, 0)  # noqa: E731  a line has no measure
             wish = Wish(workers, sandbox=True, free=True)
             async with everything(settings, wish, tell=tell, echo=_nothing) as house:
+                stop.heed()
                 day = asyncio.create_task(Demo(house, open_box(settings), show).play(seed))
                 asked = asyncio.create_task(stop.wait())
                 await asyncio.wait({day, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -108,7 +110,7 @@ def demo(
                 asked.cancel()
                 return int(not verdict.equal)
 
-    serve(main)
+    serve(main, given_up=130)
 
 
 class _Shown:

@@ -97,8 +97,9 @@ def test_a_renewal_that_nobody_could_check_keeps_the_connection(run):
 
 async def test_the_terminal_shows_how_far_a_store_is_read(run, empty_kafka):
     """Done, in total, a second, time left; --follow ends when everything was read; other cursors are none of it."""
+    assert run("stores", "progress").out.startswith("Nothing is read yet")
     run("connect", "--vtex-account", "acme", *KEYS, "--country", "BR", "--yes", "--no-check", "--json")
-    assert "store" in run("stores", "progress", "acme").out
+    assert run("stores", "progress", "acme").out.startswith("Nothing is read yet")
     rows = {
         "customers.backfill": {
             "done": 250_000,
@@ -123,6 +124,8 @@ async def test_the_terminal_shows_how_far_a_store_is_read(run, empty_kafka):
     row = Cursor(store="acme", resource="customers.backfill", position=done, updated_at="2026-11-26T10:01:00Z")
     await write_row(empty_kafka, VTEX_CURSORS, "acme", ("customers.backfill",), row)
     assert run("stores", "progress", "acme", "--follow").code == 0
+    lines = run("stores", "progress", "acme", "--follow", "--json").out.splitlines()
+    assert [json.loads(line)[0]["store"] for line in lines] == ["acme"]
     assert "no store 'beta'" in run("stores", "progress", "beta").err
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from connectors.kafka.embedded import EmbeddedKafka
 from connectors.kafka.errors import BrokerDied, BrokerUnreachable, DataFolderUnusable, PortTaken
 from connectors.kafka.java import carried_java
 from connectors.kafka.ports import free_ports
+from connectors.kafka.readiness import wait_until_ready
+from connectors.kafka.resolve import BrokerWish, resolve_broker
 from tests.scenarios.kafka.processes import ended, listens, until
 
 pytestmark = pytest.mark.broker
@@ -163,3 +166,35 @@ async def test_the_carried_java_runs_it():
         (node,) = kafka.nodes.values()
 
         assert node.runtime.java.command == carried_java()
+
+
+async def test_a_house_keeps_its_broker(tmp_path):
+    """Killed, it is started again where it was, with what it held: clients need no other address."""
+    async with resolve_broker(BrokerWish(data=tmp_path)) as connection:
+        async with open_admin(connection) as admin:
+            await admin.create({"kept": {}}, 1, 1)
+        async with AIOKafkaProducer(acks="all", bootstrap_servers=connection.bootstrap_servers) as producer:
+            await producer.send_and_wait("kept", b"before")
+            (first,) = _brokers(tmp_path)
+
+            os.kill(first, signal.SIGKILL)
+            await until("another one runs", lambda: _brokers(tmp_path) not in ([], [first]))
+            await wait_until_ready(connection, seconds=30)
+            await producer.send_and_wait("kept", b"after")
+
+        place = TopicPartition("kept", 0)
+        async with AIOKafkaConsumer(bootstrap_servers=connection.bootstrap_servers) as consumer:
+            assert await consumer.end_offsets([place]) == {place: 2}
+
+    assert _brokers(tmp_path) == []
+
+
+def _brokers(data: Path) -> list[int]:
+    """Return the JVMs that keep their data in a folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            words = file.read_bytes().split(b"\0")
+            if b"kafka.Kafka" in words and any(word.startswith(bytes(data)) for word in words):
+                found.append(int(file.parent.name))
+    return found

@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from connectors.kafka.admin import open_admin
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.embedded import EmbeddedKafka
 from connectors.kafka.errors import BrokerUnreachable, TopicMissing
 from connectors.kafka.reader import CommittedReader, follow, latest_by_key, read_topic
 
@@ -151,3 +152,20 @@ async def test_a_read_that_does_not_get_on_ends_in_an_error(topic, monkeypatch):
         beyond = reader.until({(TOPIC, 0): 99})
         with pytest.raises(BrokerUnreachable, match=r"has not moved for 0\.5 s"):
             await anext(beyond)
+
+
+async def test_a_reader_whose_broker_is_gone_is_closed(caplog):
+    """Not cancelled: aiokafka lets out that it cancelled a fetch of its own, and a console ended by that."""
+    caplog.set_level("ERROR", "aiokafka.consumer.fetcher")
+    async with EmbeddedKafka() as kafka:
+        connection, (node,) = kafka.connection(), kafka.nodes.values()
+        async with open_admin(connection) as admin:
+            await admin.create({TOPIC: {}}, 1, 1)
+        async with CommittedReader(connection, [TOPIC]) as reader:
+            await reader.poll()
+            node.kill()
+            async with asyncio.timeout(30):
+                while "Failed fetch" not in caplog.text:  # from now on it waits to try again, again and again
+                    await reader.poll(timeout_ms=10)
+
+    assert reader._consumer._client._conns == {}

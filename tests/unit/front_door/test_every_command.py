@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from connectors.kafka.secrets import SecretBox
 from hellotext_vtex.cli import app
+from hellotext_vtex.commands.connect import _request
 from hellotext_vtex.settings import Settings
 
 
@@ -58,6 +59,28 @@ def test_wrong_usage_is_json_for_scripts(path):
     error = json.loads(ran.stderr.splitlines()[-1])["error"]
     assert (ran.exit_code, error["exit_code"], ran.stdout) == (2, 2, "")
     assert "--no-such-option" in error["message"]
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999999"])
+def test_a_port_that_is_none_is_wrong_usage(port):
+    """Of the broker as of all others."""
+    ran = CliRunner().invoke(app, ["broker", "--port", port])
+
+    assert ran.exit_code == 2
+    assert "--port" in ran.output
+
+
+def test_what_connect_misses_is_told_by_its_flag(capsys):
+    """As it is typed: `--hellotext-business`, and one `--origin` for each origin."""
+    given = {"vtex_account": "acme", "vtex_app_key": "vtexappkey-acme-ABCDEF", "vtex_app_token": "t"}
+
+    with pytest.raises(typer.Exit):
+        _request({**given, "origins": ("no origin",)})
+
+    told = capsys.readouterr().err
+    assert "--hellotext-business: must be given" in told
+    assert "--hellotext-token: must be given" in told
+    assert "--origin: " in told
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path not in STARTING], ids=" ".join)

@@ -1,14 +1,19 @@
 """Keys and brokers that commands find beside the state."""
 
 import os
+import socket
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
+from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.keys import open_box
+from hellotext_vtex.provisioned import require_web_port
 from hellotext_vtex.running import FILE, Running, find_running, with_broker
 from hellotext_vtex.settings import Settings, SettingsError
+from hellotext_vtex.up import Wish, _with_ports
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +96,48 @@ class TestRunning:
         mine.withdraw()
 
         assert find_running().bootstrap_servers == "127.0.0.1:2"
+
+    def test_the_first_one_stays_the_one_that_is_found(self):
+        """A `broker` beside a running `up` takes nobody's commands away, and says how it is reached."""
+        first = Running("127.0.0.1:1", "", "state", os.getppid())
+        second = Running("127.0.0.1:2", "", "state", os.getpid())
+        first.announce()
+
+        with capture_logs() as logs:
+            second.announce()
+        found = find_running()
+        second.withdraw()
+
+        assert found == find_running() == first
+        assert [entry["broker"] for entry in logs if "KAFKA_BOOTSTRAP_SERVERS" in entry["event"]] == ["127.0.0.1:2"]
+
+    def test_a_folder_that_cannot_be_written_stops_no_broker(self, settings):
+        """Commands do not find it by themselves: that is told."""
+        FILE.parent.write_text("no folder")
+
+        with capture_logs() as logs:
+            Running("127.0.0.1:1", "", "state", os.getpid()).announce()
+
+        assert ["KAFKA_BOOTSTRAP_SERVERS" in entry["event"] for entry in logs] == [True]
+        with pytest.raises(SettingsError, match="no broker"):
+            with_broker(settings)
+
+    def test_a_port_that_is_in_use_tells_who_runs_here(self, settings):
+        """A second `up` in a folder is usually a forgotten first one."""
+        Running("127.0.0.1:1", "", "state", os.getppid()).announce()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            taken = settings.model_copy(update={"collector_port": server.getsockname()[1], "console_port": 0})
+
+            with pytest.raises(CommandError, match=f"process {os.getppid()} runs .* in this folder.*COLLECTOR_PORT"):
+                _with_ports(taken, Wish())
+
+
+def test_a_worker_s_port_that_is_taken_is_refused():
+    """Faust would wait for it for ever, and say that it waits for the broker."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        with pytest.raises(SettingsError, match=f"WORKER_WEB_PORT.*127.0.0.1:{port}"):
+            require_web_port("127.0.0.1", port)
+    require_web_port("127.0.0.1", port)
+    require_web_port("127.0.0.1", None)

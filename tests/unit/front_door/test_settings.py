@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from hellotext_vtex.settings import Settings, SettingsError, read_settings
+from hellotext_vtex.settings import Settings, SettingsError, misspelt, read_settings
+from hellotext_vtex.started import started
 from streams.call_rates import RATES
 
 
@@ -73,6 +75,22 @@ def test_hosts_are_listed_by_commas(monkeypatch):
 
     assert read_settings().console().hosts == ("a.example", "b.example")
 
+    monkeypatch.delenv("CONSOLE_HOSTS")
+    Path(".env").write_text("CONSOLE_HOSTS=c.example, d.example\n")
+    assert read_settings().console().hosts == ("c.example", "d.example")
+
+
+def test_what_is_empty_is_not_set(monkeypatch):
+    """Compose hands on `${NAME:-}` for what nobody has chosen; an empty password protects nothing."""
+    for name in Settings.names():
+        monkeypatch.setenv(name, "")
+    Path(".env").write_text("STATE_FOLDER=\n")
+
+    settings = read_settings()
+
+    assert settings == Settings(_env_file=None)
+    assert (settings.console_password, str(settings.state_folder)) == (None, ".state")
+
 
 def test_a_command_s_flag_beats_the_environment(monkeypatch):
     """And a flag that is not given says nothing."""
@@ -105,3 +123,25 @@ def test_every_destination_that_is_called_has_a_rate(monkeypatch):
     assert set(effects.rates) >= named
     assert effects.rates["hellotext-events"] == 7
     assert effects.rates["hellotext"] == RATES["hellotext"]
+
+
+def test_a_name_that_is_nearly_ours_is_told(monkeypatch):
+    """A misspelt SECRETS_KEY would have another key made; what belongs to other programs is none of our business."""
+    monkeypatch.setenv("SECRET_KEY", "x")
+    for name in ("KAFKA_HEAP_OPTS", "KAFKA_OPTS", "COLLECTOR_SERVICE_PORT", "LOG_DIR", "CONSOLE_SERVICE_HOST"):
+        monkeypatch.setenv(name, "x")
+    Path(".env").write_text("colector_port=1\nCONSOLE_PORT=2\n")
+
+    assert misspelt() == {"SECRET_KEY": "SECRETS_KEY", "COLECTOR_PORT": "COLLECTOR_PORT"}
+
+
+def test_every_command_says_so(monkeypatch):
+    """Each process in its own log; never the value, which may be a secret."""
+    monkeypatch.setattr("hellotext_vtex.started.configure_logs", lambda *_: None)
+    monkeypatch.setenv("SECRET_KEY", "a value")
+
+    with capture_logs() as logs:
+        started()
+
+    assert [(entry["given"], entry["meant"]) for entry in logs] == [("SECRET_KEY", "SECRETS_KEY")]
+    assert "a value" not in str(logs)

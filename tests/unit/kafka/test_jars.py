@@ -58,6 +58,17 @@ def test_jars_are_fetched_once(tmp_path):
     assert {path.name for path in first.glob("*.jar")} == {jar.file for jar in PINS.jars}
 
 
+def test_what_a_killed_fetch_has_left_is_removed(tmp_path):
+    """43 MB each time, otherwise."""
+    folder = jars_folder(tmp_path, PINS)
+    (folder / "fetch-abc").mkdir(parents=True)
+    (folder / "fetch-abc" / "half.jar").write_bytes(b"half")
+
+    fetch_jars(tmp_path, pins=PINS, ways=(Bringing(),))
+
+    assert not list(folder.glob("fetch-*"))
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
 def test_a_damaged_jar_is_fetched_again_alone(tmp_path, damage):
     """A changed, shortened or missing file is found at the next call, and only that one is fetched."""
