@@ -157,15 +157,16 @@ def retry_after_ms(value: str | None, date: str | None = None, now: float | None
     text = (value or "").strip()
     if text.isdecimal():
         seconds = float(text)
-    elif (until := _instant(text)) is not None:
-        told = _instant(date)
+    elif (until := instant_of(text)) is not None:
+        told = instant_of(date)
         seconds = until - (told if told is not None else time() if now is None else now)
     else:
         return None
     return round(min(_LONGEST_PAUSE_MS, max(0.0, seconds * 1000)))
 
 
-def _instant(text: str | None) -> float | None:
+def instant_of(text: str | None) -> float | None:
+    """Return an HTTP date in Unix seconds; None when it is none."""
     try:
         return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, TypeError, OverflowError):

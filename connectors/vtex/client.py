@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -18,7 +17,7 @@ import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
-from connectors.outbound import retry_after_ms
+from connectors.outbound import instant_of, retry_after_ms
 from connectors.vtex.budget import Urgency
 from connectors.vtex.errors import Retryable, Throttled, Unavailable
 from connectors.vtex.gate import Gate
@@ -30,6 +29,8 @@ from schemas.stores import VtexAccess
 
 WHOLE: Final = 4
 """A whole answer may take so many time-outs, which each are of a silence: slow bytes must not hold a place for ever."""
+WRONG_S: Final = 86_400.0
+"""A clock that is farther off than this is a mistake of the answer, and no cursor may follow it."""
 _REDIRECT: Final = 300
 _TIMEOUT: Final = 408
 _MANY: Final = 429
@@ -155,6 +156,8 @@ class VtexClient:
                         call.method, url, headers={**self._headers, **(call.headers or {})},
                         content=None if call.body is None else orjson.dumps(call.body),
                     )  # fmt: skip
+            except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+                raise refusal_of(self.account, call.resource, httpx.codes.NOT_FOUND, "") from error
             except (UnicodeEncodeError, httpx.LocalProtocolError) as error:  # what no header can carry, no key has
                 raise refusal_of(self.account, call.resource, httpx.codes.UNAUTHORIZED, "") from error
             except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
@@ -196,14 +199,13 @@ class VtexClient:
             raise Unavailable(message) from error
 
     def _tell_time(self, date: str | None) -> None:
-        if date is None:
+        told = instant_of(date)
+        if told is None:
             return
-        try:
-            told = parsedate_to_datetime(date).timestamp()
-        except ValueError:
+        ahead = told - self._now()
+        if abs(ahead) > WRONG_S:
             return
         # The header has whole seconds: within one, our own clock is better.
-        ahead = told - self._now()
         self._ahead = 0.0 if -2 < ahead < 1 else ahead  # noqa: PLR2004  a second of rounding and one under way
 
 

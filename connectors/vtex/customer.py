@@ -16,8 +16,8 @@ from schemas.vtex import ReadBy
 
 LONGEST: Final = 1000
 """Characters of a text; VTEX's reference has 300, and what is written past it must not outgrow a record."""
-LARGEST: Final = 16_384
-"""Bytes of a store's own field; Infobip takes 4,096 characters."""
+LARGEST: Final = 65_536
+"""Bytes of a store's own fields together; Infobip takes 4,096 characters of each."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 """No name holds one, and vendors' databases refuse them."""
 _TEXTS: Final = {
@@ -126,9 +126,13 @@ def _text(value: object) -> str | None:
 
 
 def _custom(document: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """Return a store's own fields; one that is larger than any destination takes is left out."""
-    found = {name: document[name] for name in names if not _masked(document.get(name))}
-    return {name: value for name, value in found.items() if len(encode(value)) <= LARGEST}
+    """Return a store's own fields; those with which a record would outgrow what the broker takes are left out."""
+    found, room = {}, LARGEST
+    for name in names:
+        value = document.get(name)
+        if not _masked(value) and (size := len(encode(value))) <= room:
+            found[name], room = value, room - size
+    return found
 
 
 def email_of(value: object) -> str | None:

@@ -73,6 +73,9 @@ class Follower:
             VtexError: the look failed, or (`Found.crowded`) did not show everything, and the cursor stays.
         """
         position, now = self._source.position(self.resource), self._source.client.now()
+        for name in ("settled", "swept"):  # VTEX's clock may have gone back: no window begins after its end
+            if name in position:
+                position[name] = min(int(position[name]), now)
         if "settled" not in position:
             # Whatever changes from the backfill's beginning on is ours to see; what lies before, the backfill's.
             began = self._source.position("customers.backfill").get("began", now)

@@ -229,6 +229,27 @@ async def test_cursors_follow_vtex_clock():
     assert client.now() == 1_795_687_200_250
 
 
+@pytest.mark.parametrize("date", [
+    "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 1990 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 +99999999", "Thu", "",
+])  # fmt: skip
+async def test_no_cursor_follows_a_clock_that_cannot_be(date):
+    """One answer of a broken proxy would end all looks of a store."""
+    client, _ = _client(httpx.Response(200, json=[], headers={"Date": date}))
+    await client.call(SEARCH)
+    assert client.now() == 1_795_687_200_000
+
+
+@pytest.mark.parametrize("url", ["acme.example", "ftp://acme.example"])
+async def test_an_address_that_is_none_is_told_as_such(url):
+    """Not as an account that does not answer today."""
+    client, requests = _client()
+    client._http = httpx.AsyncClient()
+    client._base = url
+    with pytest.raises(AccountUnknown, match="address"):
+        await client.call(SEARCH)
+    assert not requests
+
+
 def test_throttled_tells_how_long():
     """For whoever schedules the next look."""
     assert Throttled("x", 7.0).retry_after == 7.0

@@ -91,6 +91,18 @@ async def test_one_alone_is_passed_over_when_another_answers():
     assert one in source.status.position["problems"][STATUS]
 
 
+async def test_no_window_begins_after_its_end():
+    """VTEX's clock was hours ahead for a while: what has changed since it went back is seen at once."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, _, _, follow = readers(shop, journal, customers())
+    await follow.look()
+    ahead = source.client.now() + 12 * 3_600_000
+    source.positions["customers"] |= {"settled": ahead, "swept": ahead}
+    fill(shop, 2)
+    await follow.look()
+    assert not difference(shop, source, journal)
+
+
 async def test_when_no_document_answers_nothing_is_passed_over():
     """The cursor stays: it is VTEX that does not answer."""
     shop, journal = Shop("acme"), MemoryJournal()

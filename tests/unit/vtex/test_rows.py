@@ -71,6 +71,10 @@ def test_a_field_of_the_stores_own_that_nobody_takes_is_left_out():
     """A picture in a custom field would make a record that the broker refuses, and the store would stand still."""
     data = read_customer({**DOCUMENT, "loyalty": "x" * 2_000_000, "vip": {"since": 2020}}, ACCESS, "search")
     assert data["custom"] == {"vip": {"since": 2020}}
+    many = tuple(f"field{number}" for number in range(50))
+    access = ACCESS.model_copy(update={"custom_fields": many})
+    data = read_customer({**DOCUMENT, **dict.fromkeys(many, "x" * 16_000)}, access, "search")
+    assert sorted(data["custom"]) == ["field0", "field1", "field2", "field3"]
 
 
 def test_another_field_may_tell_the_opt_in():
