@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 from streams.engine.agent import Agent
-from streams.engine.errors import Misuse
+from streams.engine.errors import DiskFailed, Misuse
 
 METHODS = ("process", "tick", "outcome", "abandoned")
 
@@ -37,7 +37,7 @@ def call(agent: Agent, method: str, *given: Any) -> None:
     """
     try:
         returned = getattr(agent, method)(*given)
-    except (Exception, KeyboardInterrupt):
+    except (Exception, KeyboardInterrupt, DiskFailed):
         raise
     except BaseException as error:  # SystemExit, CancelledError, a panic in Rust: in a topic it would stop every worker
         text = f"agent {agent.name}: {method}() raised {type(error).__name__}, which ends a process or a task"

@@ -8,6 +8,7 @@ batch, so that what a crash leaves behind is always the table as it stood at som
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from time import time
@@ -24,8 +25,10 @@ from rocksdict import (
     WriteBatch,
 )
 
+from streams.engine.errors import DiskFailed, Fatal
 from streams.engine.parts import STAMP, STAMP_SIZE, ChangelogRecord
 from streams.engine.table import Table
+from streams.engine.transaction import EXIT_DISK
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +39,8 @@ WRITE_BUFFER_BYTES = 16 << 20
 STALE_MS = 12 * 3_600_000
 """Half of `delete.retention.ms` of the changelogs: a part left alone for longer may have missed a tombstone that is
 compacted away, so it is rebuilt."""
-RESTORE_CHUNK = 5_000
+REBUILD = "REBUILD"
+"""A file in a shard's folder: what is in it was found to be damaged, and is not to be used again."""
 _POSITION = Struct(">QQ")
 
 
@@ -60,7 +64,31 @@ class Disks:
         return DiskPart(database, table)
 
     def _database(self, shard: int) -> Rdict:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Open a shard's database; what is damaged is left to the changelogs.
+
+        Raises:
+            Fatal: it cannot be opened, for another reason.
+        """
+        folder = self._folder / f"shard-{shard}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if (folder / REBUILD).exists():
+                return self._afresh(folder, "it could not be read")
+            try:
+                return self._opened(folder)
+            except Exception as error:
+                if not _is_damage(error):
+                    raise
+                return self._afresh(folder, str(error))
+        except Exception as error:
+            raise Fatal(EXIT_DISK, _trouble("opened", folder, error)) from error
+
+    def _afresh(self, folder: Path, reason: str) -> Rdict:
+        log.warning("tables on disk were damaged: rebuilt from their changelogs", folder=str(folder), reason=reason)
+        shutil.rmtree(folder)
+        return self._opened(folder)
+
+    def _opened(self, folder: Path) -> Rdict:
         blocks = BlockBasedOptions()
         blocks.set_block_cache(self._cache)
         blocks.set_cache_index_and_filter_blocks(True)
@@ -78,13 +106,13 @@ class Disks:
         options.set_max_write_buffer_number(2)
         options.set_max_open_files(256)
         options.set_compression_type(DBCompressionType.lz4())
-        return Rdict(str(self._folder / f"shard-{shard}"), options)
+        return Rdict(str(folder), options)
 
     def release(self, shard: int) -> None:
         """Close the database of a shard that has moved away; it stays on disk for a while, in case it comes back."""
         database = self._open.pop(shard, None)
         if database is not None:
-            database.close()
+            _shut(database)
 
     def sweep(self) -> list[int]:
         """Delete the databases that nobody here has written for so long that they would be rebuilt; return of whom.
@@ -101,8 +129,29 @@ class Disks:
     def close(self) -> None:
         """Close every database."""
         for database in self._open.values():
-            database.close()
+            _shut(database)
         self._open.clear()
+
+
+def _shut(database: Rdict) -> None:
+    try:
+        database.close()
+    except Exception as error:  # noqa: BLE001  its write-ahead log has what was not flushed, or the changelog has
+        log.warning("tables on disk could not be closed in order", error=str(error))
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a database is damaged, and not merely out of reach (another process, no permission, no space)."""
+    return any(sign in str(error) for sign in ("Corruption", "No such file", "parse", "Invalid argument"))
+
+
+def _trouble(done: str, folder: Path, error: Exception) -> str:
+    todo = (
+        "They are rebuilt from their changelogs at the next start."
+        if _is_damage(error)
+        else "Make room or give access; or delete the folder: they are rebuilt from their changelogs."
+    )
+    return f"the tables on disk in {folder} cannot be {done}: {error}. Nothing is lost or doubled. {todo}"
 
 
 def _is_stale(folder: Path) -> bool:
@@ -126,7 +175,7 @@ class DiskPart:
         self._mark = b"p" + name
         self.position: int | None = None
         self._current_at = 0
-        left = database.get(self._mark)
+        left = self._read_or_leave(self._mark)
         if left is not None:
             position, at = _POSITION.unpack(left)
             if time() * 1000 - at < STALE_MS:
@@ -136,7 +185,7 @@ class DiskPart:
                 self.clear()
 
     def get(self, key: str, horizon: int) -> bytes | None:
-        row: bytes | None = self._database.get(self._rows + key.encode())
+        row = self._read(self._rows + key.encode())
         if row is None or not self._expires:
             return row
         return row[STAMP_SIZE:] if STAMP.unpack_from(row)[0] > horizon else None
@@ -163,7 +212,7 @@ class DiskPart:
     def _put(self, batch: WriteBatch, key: bytes, value: bytes | None, at: int) -> None:
         row = self._rows + key
         if self._expires:
-            old = self._database.get(row)
+            old = self._read_or_leave(row)
             if old is not None:
                 batch.delete(self._order + old[:STAMP_SIZE] + key)
         if value is None:
@@ -179,8 +228,32 @@ class DiskPart:
         """Write a batch and the position behind it; all of the changelog until a moment is in front of that."""
         self._current_at = max(self._current_at, at)
         batch.put(self._mark, _POSITION.pack(position, self._current_at))
-        self._database.write(batch)
+        try:
+            self._database.write(batch)
+        except Exception as error:
+            raise Fatal(EXIT_DISK, _trouble("written", Path(self._database.path()), error)) from error
         self.position = position
+
+    def _read(self, key: bytes) -> bytes | None:
+        try:
+            found: bytes | None = self._database.get(key)
+        except Exception as error:
+            raise self._unreadable(error) from error
+        return found
+
+    def _read_or_leave(self, key: bytes) -> bytes | None:
+        """Read where no agent is at work: Faust would not hand on what is no `Exception`."""
+        try:
+            return self._read(key)
+        except DiskFailed as error:
+            raise Fatal(EXIT_DISK, str(error)) from error
+
+    def _unreadable(self, error: Exception) -> DiskFailed:
+        folder = Path(self._database.path())
+        if _is_damage(error):
+            with suppress(OSError):
+                (folder / REBUILD).touch()
+        return DiskFailed(_trouble("read", folder, error))
 
     def expired(self, horizon: int, limit: int) -> list[str]:
         keys: list[str] = []
@@ -200,8 +273,13 @@ class DiskPart:
                 yield key, value
 
     def _scan(self, prefix: bytes) -> Iterator[bytes]:
-        for key in self._database.keys(from_key=prefix, read_opt=ReadOptions()):
-            if not key.startswith(prefix):
+        keys = iter(self._database.keys(from_key=prefix, read_opt=ReadOptions()))
+        while True:
+            try:
+                key: bytes | None = next(keys, None)
+            except Exception as error:
+                raise self._unreadable(error) from error
+            if key is None or not key.startswith(prefix):
                 return
             yield key
 
@@ -221,4 +299,7 @@ class DiskPart:
         self.position, self._current_at = None, 0
 
     def close(self) -> None:
-        self._database.flush()
+        try:
+            self._database.flush()
+        except Exception as error:  # noqa: BLE001  as in `_shut`
+            log.warning("tables on disk could not be flushed", table=self._table.name, error=str(error))

@@ -77,6 +77,10 @@ class TooLargeForBroker(EngineError):
     """The broker refused a produced batch for its size; nothing of the transaction is visible."""
 
 
+class DiskFailed(BaseException):
+    """Tables on disk cannot be read. No `Exception`: it is no record's fault, and no agent may catch it and go on."""
+
+
 class Fatal(EngineError):
     """The worker has to exit; `code` tells the supervisor why."""
 

@@ -7,14 +7,14 @@ from time import monotonic, time
 
 import structlog
 
-from streams.engine.errors import AgentStopped, Fatal, Fenced, NotYet, TooLargeForBroker
+from streams.engine.errors import AgentStopped, DiskFailed, Fatal, Fenced, NotYet, TooLargeForBroker
 from streams.engine.metrics import Metrics
 from streams.engine.milestones import Milestones
 from streams.engine.outbox import Row
 from streams.engine.process import Patience
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Arrived, ShardState
-from streams.engine.transaction import EXIT_BROKEN_CHAIN, EXIT_COMMIT_UNKNOWN, Transaction
+from streams.engine.transaction import EXIT_BROKEN_CHAIN, EXIT_COMMIT_UNKNOWN, EXIT_DISK, Transaction
 from streams.engine.turn import Turn
 
 log = structlog.get_logger(__name__)
@@ -161,6 +161,8 @@ class ShardAtWork:
             self._around.fatal(error)
         except asyncio.CancelledError:
             raise
+        except DiskFailed as error:
+            self._around.fatal(Fatal(EXIT_DISK, str(error)))
         except (Exception, KeyboardInterrupt) as error:  # a shard that has stopped silently would be worse than an exit
             log.exception("shard crashed", shard=self.number)
             self._around.fatal(Fatal(EXIT_COMMIT_UNKNOWN, f"shard {self.number} crashed: {error!r}"))

@@ -116,9 +116,15 @@ class Worker:
         finally:
             for task in (start, *ends):
                 task.cancel()
+            await self._stop(app)
+        return 0
+
+    async def _stop(self, app: ShardedApp) -> None:
+        try:
             await app.stop()
             await self.effects.stop()
-        return 0
+        except Exception as error:  # noqa: BLE001  the consumer's thread would keep the process alive, and silent
+            leave(Fatal(EXIT_CRASHED, f"the worker could not stop in order: {error!r}. Nothing is lost or doubled."))
 
     async def _watch(self, on_ready: Callable[[], None] | None) -> None:
         told = False

@@ -127,6 +127,17 @@ class TestShards:
         assert engine.shards == {}
 
 
+async def test_a_worker_that_cannot_stop_in_order_ends_and_says_why(monkeypatch):
+    """The consumer's thread would keep its process alive, for ever and without a word."""
+
+    async def broken():
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("streams.engine.worker.leave", raising)
+    with pytest.raises(Fatal, match="could not stop in order: OSError"):
+        await Worker(Broker(), [Reading()], {}, EngineSettings())._stop(SimpleNamespace(stop=broken))
+
+
 class TestHealth:
     """Health is derived from progress."""
 

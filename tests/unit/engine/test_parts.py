@@ -1,18 +1,26 @@
 """Parts: memory and disk behave the same, keys expire in time and without a scan, restarts lose nothing."""
 
+import asyncio
 import gc
+import shutil
 import time
+from contextlib import suppress
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.engine.agent import Record
+from schemas.topics import PIXEL_EVENTS
+from streams.engine.agent import Agent, Record
 from streams.engine.disk import STALE_MS, Disks
+from streams.engine.errors import DiskFailed, Fatal
 from streams.engine.parts import memory_part
 from streams.engine.registry import Parts
 from streams.engine.table import RAW, Table
+from streams.engine.testing import MemoryShard
+from streams.engine.transaction import EXIT_DISK
 
 DAY_MS = 86_400_000
 START = 1_800_000_000_000
@@ -119,6 +127,35 @@ def test_the_garbage_collector_has_nothing_to_walk_through():
     assert not any(map(gc.is_tracked, [part._rows, *noted]))
 
 
+def raising(text):
+    """Return a function that fails as RocksDB's do."""
+
+    def fail(*_):
+        raise Exception(text)  # noqa: TRY002  rocksdict raises nothing else
+
+    return fail
+
+
+def spoil(file, how):
+    """Damage a file."""
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(b"" if how == "empty" else b"\xff" * 64 + file.read_bytes()[64:])
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Return a state folder that an earlier worker has left."""
+    for position in range(2):
+        disks = Disks(tmp_path / "state")
+        part = disks.part(PLAIN, 0)
+        part.apply({f"key-{position}-{n}": b"v" * 100 for n in range(1000)}, START, 6 + position)
+        part.close()
+        disks.close()
+    return tmp_path / "state"
+
+
 class TestDisk:
     """What stays on disk."""
 
@@ -159,6 +196,77 @@ class TestDisk:
             part = again.part(table, 0)
             assert (rows(part, 0), part.position) == ({}, None)
         again.close()
+
+    @pytest.mark.parametrize("name", ["CURRENT", "MANIFEST", ".sst"])
+    @pytest.mark.parametrize("how", ["garbage", "empty", "gone"])
+    def test_what_is_damaged_is_left_to_the_changelog(self, written, name, how):
+        """At once where it cannot be opened, else at the next start: nobody has to delete a folder."""
+        for file in (written / "shard-0").iterdir():
+            if name in file.name:
+                spoil(file, how)
+        disks = Disks(written)
+        try:
+            with suppress(Fatal):
+                assert list(disks.part(PLAIN, 0).items("", -1)) == []
+        except DiskFailed:
+            pass
+        disks.close()
+        again = Disks(written)
+        part = again.part(PLAIN, 0)
+        assert (rows(part), part.position) == ({}, None)
+        part.apply({"a": b"1"}, START, 7)
+        again.close()
+        assert Disks(written).part(PLAIN, 0).position == 7
+
+    def test_a_read_that_fails_is_nothing_that_an_agent_may_catch(self, written):
+        """Its records would become dead letters, one after the other, for a disk's fault."""
+
+        class Catching(Agent):
+            name, inputs, tables = "catching", (PIXEL_EVENTS,), (Table("plain", RAW, disk=True),)
+
+            def process(self, batch, shard):
+                with suppress(Exception):
+                    shard.table(self.tables[0]).get("key")
+
+        shard = MemoryShard([Catching()], folder=written)
+        part = shard._parts["plain"]
+        part._database = SimpleNamespace(get=raising("IO error: Input/output error"), path=lambda: str(written))
+        shard.put(PIXEL_EVENTS, b"acme/k", b"1")
+        with pytest.raises(DiskFailed, match="Make room or give access"):
+            asyncio.run(shard.run())
+        assert shard.dead_letters() == []
+
+    def test_what_is_out_of_reach_is_not_deleted(self, written):
+        """Another process has it, or a disk is full or not mounted: the worker ends and says so."""
+        disks = Disks(written)
+        assert disks.part(PLAIN, 0).position == 7
+        with pytest.raises(Fatal, match="cannot be opened: IO error: lock") as caught:
+            Disks(written).part(PLAIN, 0)
+        assert caught.value.code == EXIT_DISK
+        disks.close()
+        assert Disks(written).part(PLAIN, 0).position == 7
+        (written / "file").write_text("")
+        with pytest.raises(Fatal, match="cannot be opened"):
+            Disks(written / "file").part(PLAIN, 0)
+
+    def test_a_write_that_fails_ends_the_worker(self, written):
+        """What was committed stands in the changelog."""
+        disks = Disks(written)
+        part = disks.part(PLAIN, 0)
+        part._database = SimpleNamespace(write=raising("IO error: No space left on device"), path=lambda: str(written))
+        with pytest.raises(Fatal, match=r"No space left on device\. Nothing is lost or doubled\. Make room") as caught:
+            part.apply({"a": b"1"}, START, 8)
+        assert (caught.value.code, part.position) == (EXIT_DISK, 7)
+        disks.close()
+
+    def test_a_folder_that_was_deleted_under_a_worker_holds_up_no_stop(self, written):
+        """What is not flushed stands in the changelog."""
+        disks = Disks(written)
+        part = disks.part(PLAIN, 0)
+        shutil.rmtree(written)
+        part.apply({"b": b"1"}, START, 8)
+        part.close()
+        disks.close()
 
     @pytest.mark.parametrize(("ended", "found"), [(False, None), (True, 2)], ids=["broken off", "ended"])
     def test_a_restore_that_was_broken_off_is_as_old_as_what_it_has_read(self, tmp_path, ended, found):
