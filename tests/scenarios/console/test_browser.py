@@ -65,9 +65,10 @@ async def test_names_that_nobody_expects(kafka):
     await write_rows(kafka, rows, PARTITIONS)
     async with console(kafka) as http, browser_page() as page:
         await ready(http)
-        await page.set_viewport_size({"width": 360, "height": 800})
+        await page.set_viewport_size({"width": 320, "height": 800})
         for path in ("/", f"/stores/{store}", f"/stores/acme/campaign?name={long}", "/stores/acme/activity"):
             await page.goto(f"{http.base_url}{path}")
+            await page.click(".health summary")
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert (path, wide) == (path, 0)
         order = await page.evaluate("""() => {
