@@ -1,11 +1,11 @@
 """Creation of the streams' own topics: one changelog for each table, like its input topics in size and safety."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from streams.engine.errors import Fatal
 from streams.engine.transaction import EXIT_SPLIT_SHARD
@@ -27,13 +27,16 @@ CONFIG = {
 }
 
 
-async def ensure_changelogs(options: Mapping[str, Any], sources: Iterable[str], changelogs: Iterable[str]) -> int:
+async def ensure_changelogs(
+    options: Mapping[str, Any], sources: Iterable[str], changelogs: Iterable[str], group: str
+) -> int:
     """Create the changelogs that are missing.
 
     Args:
         options: for any aiokafka client.
         sources: the input topics, by their name on the broker; they all exist and have one number of partitions.
         changelogs: the names wanted.
+        group: of the workers.
 
     Returns:
         The number of partitions of every topic.
@@ -41,11 +44,12 @@ async def ensure_changelogs(options: Mapping[str, Any], sources: Iterable[str], 
     Raises:
         Fatal: an input topic is missing, or has another number of partitions than the rest.
     """
+    sources = list(sources)
     admin = AIOKafkaAdminClient(**options)
     await admin.start()
     try:
         wanted = list(changelogs)
-        partitions, replication = await _shape(admin, list(sources), wanted)
+        partitions, replication = await _shape(admin, sources, wanted)
         existing = set(await admin.list_topics())
         missing = [
             NewTopic(name, partitions, replication, topic_configs=CONFIG) for name in wanted if name not in existing
@@ -56,9 +60,24 @@ async def ensure_changelogs(options: Mapping[str, Any], sources: Iterable[str], 
                 if code and for_code(code) is not TopicAlreadyExistsError:
                     raise Fatal(EXIT_SPLIT_SHARD, f"changelog {name} cannot be created: {for_code(code).__name__}")
             log.info("changelogs created", count=len(missing), partitions=partitions, replication=replication)
+            await _tell_what_begins_empty(admin, group, set(sources), [topic.name for topic in missing])
     finally:
         await admin.close()
     return partitions
+
+
+async def _tell_what_begins_empty(
+    admin: AIOKafkaAdminClient, group: str, sources: Container[str], created: list[str]
+) -> None:
+    """Say which tables begin empty although their inputs were consumed: new ones, or ones that somebody has deleted."""
+    try:
+        committed = await admin.list_consumer_group_offsets(group)
+    except KafkaError:  # a broker on which no group has ever been has no coordinator yet
+        return
+    if any(at.offset > 0 for tp, at in committed.items() if tp.topic in sources):
+        log.warning("these tables begin empty, although input was consumed before: expected when a new version brings "
+                    "them; else their changelogs were deleted, and what stood in them is lost (`hellotext-vtex replay` "
+                    "counts anew)", changelogs=sorted(created))  # fmt: skip
 
 
 async def _shape(admin: AIOKafkaAdminClient, sources: list[str], changelogs: list[str]) -> tuple[int, int]:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import structlog
+
 from schemas.topics import DEAD_LETTERS, EVENT_FATES, Topic
 from streams.engine.agent import Batch, Header, Record
 from streams.engine.effect import Effect, require_sound
@@ -17,6 +19,8 @@ from streams.engine.outbox import OUTBOX, row_key, staged_row
 from streams.engine.parts import Part
 from streams.engine.staged import StagedTable
 from streams.engine.table import Table
+
+log = structlog.get_logger(__name__)
 
 OVERHEAD = 512
 """Bytes that a record's headers and framing may take besides key and value."""
@@ -153,6 +157,11 @@ class Turn:
         """Hand what was committed to the tables; `positions` are the changelog offsets behind the writes."""
         for name, view in self.views.items():
             if view.writes:
+                before = self._parts[name].position
+                if before is not None and positions[name] <= before:
+                    log.error("a changelog was created anew or cut at the broker: rows not written again stand "
+                              "in this worker only, and are lost with it (`hellotext-vtex replay` counts anew)",
+                              table=name, shard=self.number, before=before, now=positions[name])  # fmt: skip
                 view.apply(self.now, positions[name])
 
     def outbox_changes(self) -> dict[str, Any]:

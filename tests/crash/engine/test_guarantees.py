@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.errors import KafkaError
 
+from connectors.kafka.admin import open_admin
 from connectors.kafka.ports import free_ports
 from schemas import topics
 from streams.engine.agent import Agent
@@ -179,6 +180,25 @@ async def test_input_that_a_broker_has_lost_is_told_and_not_counted_again(kafka,
         assert rows(worker, COUNTS) == {"n": 4}
 
 
+async def test_tables_whose_changelogs_were_deleted_are_told(kafka, tmp_path, capsys):
+    """They begin empty, while their inputs go on where they were: nobody would know that figures start from nothing."""
+    async with running(kafka, tmp_path) as worker:
+        await put(kafka, b"1", b"2")
+        await until("two counted", lambda: rows(worker, COUNTS).get("n") == 2)
+    assert "begin empty" not in capsys.readouterr().out
+    changelog = kafka.topic(f"streams.{COUNTS.name}-changelog")
+    async with open_admin(kafka) as admin:
+        await admin._client.delete_topics([changelog])
+        while changelog in await admin.shapes():  # noqa: ASYNC110  the broker spreads it
+            await asyncio.sleep(0.02)
+    async with running(kafka, tmp_path) as worker:
+        told = capsys.readouterr().out
+        assert "these tables begin empty" in told
+        assert changelog in told
+        await put(kafka, b"3")
+        await until("it counts from nothing", lambda: rows(worker, COUNTS) == {"n": 1})
+
+
 async def test_a_member_whose_name_was_taken_says_so(kafka):
     """Two workers of one name that start in the same moment: aiokafka ends one with an unknown error."""
     options = dict(
@@ -288,7 +308,7 @@ async def test_pages_tell_health_and_every_metric_of_the_documentation(kafka, tm
 async def test_a_topic_that_is_missing_is_named(empty_kafka):
     """The worker does not start, and says which command creates it."""
     with pytest.raises(Fatal, match=r"pixel\.events.* do not exist: run `hellotext-vtex topics`"):
-        await ensure_changelogs(empty_kafka.options(), [empty_kafka.topic("pixel.events")], [])
+        await ensure_changelogs(empty_kafka.options(), [empty_kafka.topic("pixel.events")], [], "group")
 
 
 class Ticking(Agent):

@@ -123,4 +123,4 @@ async def test_topics_of_unequal_size_are_refused(kafka):
         while (await seeing.shapes())[sources[1]].partitions != 7:  # noqa: ASYNC110  the broker spreads it
             await asyncio.sleep(0.02)
     with pytest.raises(Fatal, match="differ in their number of partitions"):
-        await ensure_changelogs(kafka.options(), sources, [])
+        await ensure_changelogs(kafka.options(), sources, [], "group")

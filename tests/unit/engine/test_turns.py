@@ -418,6 +418,18 @@ class TestTables:
             await feed(shard, value)
         assert seen == [({"a": 1}, True, 1), ({"b": 1}, False, "none"), ({"b": 1, "c": 1}, False, "none")]
 
+    async def test_a_changelog_that_begins_anew_is_told(self, capsys):
+        """What it held stands in this worker only; the worker goes on, for what it writes again is safe again."""
+        shard = MemoryShard([Counter()])
+        await feed(shard, b"1")
+        await feed(shard, b"2")
+        assert "created anew" not in capsys.readouterr().out
+        shard._changelogs[COUNTS.name].clear()
+        await feed(shard, b"3")
+        assert "a changelog was created anew or cut at the broker" in capsys.readouterr().out
+        await feed(shard, b"4")
+        assert "created anew" not in capsys.readouterr().out
+
     async def test_a_table_nobody_lists_is_refused(self):
         """The message says what to do."""
 
