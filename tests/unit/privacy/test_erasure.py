@@ -144,6 +144,24 @@ async def test_an_email_that_somebody_else_once_had_is_forgotten(lived):
     assert lived.latest(topics.VTEX_CUSTOMERS)[topics.VTEX_CUSTOMERS.key("acme", "bob")]["email"] == "bob@shop.example"
 
 
+async def test_an_order_under_an_address_of_long_ago_keeps_its_explanation(house):
+    """Only its phone is known to be hers today: it loses its buyer as her other orders do, and the figures stand."""
+    house.customer(email="ana.before@shop.example", home_phone=ANA["phone"])
+    house.report()
+    house.order("1416", user=None, email="ana.before@shop.example", phone=ANA["phone"])
+    house.customer(day=2, email=ANA["email"], home_phone=ANA["phone"])
+    await house.settle()
+    before, key = house.cells(), topics.ATTRIBUTIONS.key("acme", "1416")
+    assert house.latest(topics.ATTRIBUTIONS)[key]["rule"] == "delivery"
+
+    _, remains = await house.forget(emails=ANA["email"])
+
+    assert remains.erased, remains.places
+    assert house.cells() == before
+    after = house.latest(topics.ATTRIBUTIONS)[key]
+    assert (after["rule"], after["winner"]["message"]) == ("delivery", None)
+
+
 async def test_dead_letters_that_carry_them_go(lived):
     """Whatever a letter holds, and in whatever form VTEX wrote it."""
     data = {"customer_id": "", "home_phone": "11 98765 4321", "source_version": "x", "read_by": "scan"}
