@@ -176,7 +176,9 @@ def sandbox(
 
     async def main(stop: Stop) -> None:
         stop.heed()
-        chosen = SandboxSettings(host=settings.sandbox_host, port=settings.sandbox_port)
+        chosen = SandboxSettings(
+            host=settings.sandbox_host, port=settings.sandbox_port, collector=settings.public_collector_url
+        )
         await run_sandbox(chosen, ready=lambda url: tell_ready("sandbox", as_json=json, url=url), stop=stop)
 
     serve(main)

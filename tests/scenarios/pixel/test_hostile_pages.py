@@ -185,6 +185,23 @@ async def test_two_windows_keep_what_they_could_not_send(kafka, site):
     assert {data.get("action") for data in told if data["kind"] == "event"} == {"x.window0", "x.window1"}
 
 
+async def test_a_link_without_a_session_leaves_the_visitors_own(kafka, site):
+    """`?hello_session=undefined` or `null` is none: the one that the browser has goes on."""
+    async with shop(tag(site[0])) as url, browser_page() as page:
+        sessions = [
+            (await visit(page, f"{url}/{query}", "Hellotext.session"))[0]
+            for query in ("?hello_session=null", "?hello_session=undefined", "", "?hello_session=SHORT1", "")
+        ]
+        cookies = await page.evaluate("document.cookie")
+        told = await actions(kafka, 2)
+
+    first = sessions[0]
+    assert sessions == [first, first, first, "SHORT1", "SHORT1"]
+    assert len(first) == 36
+    assert "hello_session=SHORT1" in cookies
+    assert {data["session"] for data in told} == {first, "SHORT1"}
+
+
 async def test_the_checkout_goes_on(kafka, site):
     """Whatever VTEX's checkout or a tag manager gives, and without storage: their own handlers and pushes work."""
     async with shop(CHECKOUT + tag(site[0], script="checkout")) as url, browser_page() as page:

@@ -214,14 +214,16 @@ const once = (url, { event_id, order_form, ...content }, send) => {
   return sent;
 };
 
+// Older clients and links write what they have not (contracts/hellotext A6.1).
+const real = (session) => session && session !== "undefined" && session !== "null";
+
 // What was refused at first may be granted later, in the same page.
 const begin = () => {
   begun = true;
   const own = new Set(queue.map((event) => event.event_id));
   queue = readQueue().filter((event) => !own.has(event.event_id) && !done.has(event.event_id)).concat(queue);
-  const told = query().get("hello_session") || settings.session;
-  const known = told || readCookie("hello_session");
-  if (known && known !== "undefined") Hellotext.setSession(known);
+  const known = [query().get("hello_session"), settings.session, readCookie("hello_session")].find(real);
+  if (known) Hellotext.setSession(known);
   else if (settings.autoGenerateSession !== false) Hellotext.setSession(uuid());
   if (!readCookie("hello_session_ack_at")) Hellotext.acknowledge();
   if (queue.length) later(SOON);
