@@ -146,7 +146,7 @@ def _counted_landing(name: str, row: Row, person: Person) -> Row:
 
 def renamed_visitor(name: str, person: Person) -> str:
     """Return the name of a row of kpi-visitors (campaign, date, visitor) under which its count goes on."""
-    campaign, date, visitor = name.split("\x1f")
+    campaign, date, visitor = name.rsplit("\x1f", 2)
     return "\x1f".join((campaign, date, person.visitor(visitor)))
 
 

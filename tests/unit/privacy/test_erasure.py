@@ -162,6 +162,23 @@ async def test_an_order_under_an_address_of_long_ago_keeps_its_explanation(house
     assert (after["rule"], after["winner"]["message"]) == ("delivery", None)
 
 
+async def test_no_link_makes_its_visitors_unforgettable(house):
+    """A link's campaign may hold anything, also what joins the keys of tables."""
+    house.page(page={"url": "https://shop/?utm_source=hellotext&utm_campaign=of%1Ffer%00"})
+    house.page(
+        "other\x1fsession", utm={"source": "hellotext", "campaign": "of\x1ffer"}, **house.hashes(email=ANA["email"])
+    )
+    house.identify(email=ANA["email"])
+    await house.settle()
+    before = house.cells()
+
+    _, remains = await house.forget(emails=ANA["email"])
+
+    assert remains.erased, remains.places
+    assert house.cells() == before
+    assert {key.split(b"/")[1] for key in before} == {b"of fer"}
+
+
 async def test_dead_letters_that_carry_them_go(lived):
     """Whatever a letter holds, and in whatever form VTEX wrote it."""
     data = {"customer_id": "", "home_phone": "11 98765 4321", "source_version": "x", "read_by": "scan"}
