@@ -12,6 +12,8 @@ from typing import Any, Final, Self
 
 from schemas.clock import to_ms, to_text
 
+_FIRST_MS: Final = to_ms("0001-01-01T00:00:00Z")
+_LAST_MS: Final = to_ms("9999-12-31T23:59:59Z")
 UNKNOWN: Final = ""
 """Version of a document that tells no time at all."""
 
@@ -39,16 +41,21 @@ class Window:
 
 
 def version_of(document: Mapping[str, Any]) -> str:
-    """Return coalesce(updatedIn, createdIn), as VTEX writes it."""
-    return str(document.get("updatedIn") or document.get("createdIn") or UNKNOWN)
+    """Return coalesce(updatedIn, createdIn), as VTEX writes it; what is no date is none, or it would be the newest."""
+    for name in ("updatedIn", "createdIn"):
+        found = document.get(name)
+        if isinstance(found, str) and found[4:5] == "-" and found[:1].isdigit():
+            return found
+    return UNKNOWN
 
 
 def version_ms(version: str) -> int | None:
     """Return a version's Unix milliseconds, rounded down; None when it tells no time."""
     try:
-        return to_ms(version)
-    except ValueError:
+        found = to_ms(version)
+    except (ValueError, OverflowError):
         return None
+    return found if _FIRST_MS <= found <= _LAST_MS else None
 
 
 def between(name: str, window: Window) -> str:

@@ -15,6 +15,8 @@ _PROTECTED: Final = re.compile(r"\*.*@.*\*|@.*\*.*\*")
 _FRACTION: Final = re.compile(r"\.(\d+)")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _DIGITS: Final = 7
+_MOST: Final = 10**15
+"""Minor units; a number beyond is a mistake, and cannot be added to others."""
 _HARD_MASK: Final = re.compile(r"^[0-9a-f]{32}@ct\.vtex\.com(\.br)?$", re.IGNORECASE)
 
 
@@ -35,9 +37,9 @@ def read_order(order: Mapping[str, Any], currency: str, read_by: ReadBy) -> dict
         "order_id": order_id, "order_group": _text(order.get("orderGroup")) or order_id,
         "status": _text(order.get("status")), "created_at": created,
         "changed_at": _read(order, "lastChange", _exact) if order.get("lastChange") else created,
-        "value": _read(order, "value", int),
+        "value": _read(order, "value", _whole),
         "currency": _text(_part(order, "storePreferencesData").get("currencyCode")) or currency,
-        "buyer": _buyer(order), "returns": list(_returns(order)),
+        "buyer": _buyer(order), "returns": _read(order, "packageAttachment", lambda part: list(_returns(part))),
         "changes_value": _read(order, "changesAttachment", _changes), "read_by": read_by,
     }  # fmt: skip
     for name, source in (("order_form_id", "orderFormId"), ("sequence", "sequence"), ("origin", "origin")):
@@ -95,10 +97,10 @@ def _marketing(data: Mapping[str, Any]) -> dict[str, str]:
     return {name: text for name, source in names.items() if (text := _text(data.get(source)))}
 
 
-def _returns(order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _returns(attachment: Any) -> Iterator[dict[str, Any]]:
     """Yield return invoices, each number once: a race may write one twice (NOTES 4.2)."""
     seen: set[str] = set()
-    packages = _part(order, "packageAttachment").get("packages")
+    packages = attachment.get("packages") if isinstance(attachment, Mapping) else None
     for package in packages if isinstance(packages, list) else ():
         if not isinstance(package, Mapping) or package.get("type") != "Input":
             continue
@@ -107,13 +109,13 @@ def _returns(order: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         value = refund if isinstance(refund, int | float) else package.get("invoiceValue")
         if number not in seen and isinstance(value, int | float):
             seen.add(number)
-            yield {"invoice_number": number, "value": int(value)}
+            yield {"invoice_number": number, "value": _whole(value)}
 
 
 def _changes(attachment: Any) -> int:
     changes = attachment.get("changesData") if isinstance(attachment, Mapping) else None
     return sum(
-        int(change.get("incrementValue") or 0) - int(change.get("discountValue") or 0)
+        _whole(change.get("incrementValue") or 0) - _whole(change.get("discountValue") or 0)
         for change in (changes if isinstance(changes, list) else ())
         if isinstance(change, Mapping)
     )
@@ -123,8 +125,15 @@ def _read(order: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> An
     """Read what an order must have; an error names the field, never its value."""
     try:
         return read(order.get(name))
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, OverflowError):
         raise ContractChanged(f"an order came without a usable {name}") from None
+
+
+def _whole(value: Any) -> int:
+    number = int(value)
+    if abs(number) > _MOST:
+        raise ValueError("no amount of money")
+    return number
 
 
 def _identity(value: Any) -> str:

@@ -9,8 +9,9 @@ from aiolimiter import AsyncLimiter
 from schemas.fates import EffectOutcome
 from streams.engine.effect import Effect
 
-SPACING_S: Final = 0.2
-"""Between two requests of an account (contracts/infobip CONTRACT 2); spaced evenly, no second ever sees a sixth."""
+SPACING_S: Final = 0.22
+"""Between two requests of an account (contracts/infobip CONTRACT 2); spaced evenly, and a little more than a fifth of a
+second, so that no jitter of a network makes a sixth in one."""
 _Waiting = tuple[Effect, "asyncio.Future[EffectOutcome]"]
 Together = Callable[[str, Sequence[Effect]], Awaitable[Sequence[EffectOutcome]]]
 """Makes the calls of one store at once; one outcome for each, in order."""

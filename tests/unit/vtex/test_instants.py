@@ -54,8 +54,9 @@ def test_versions_are_read_to_the_millisecond_below(ticks):
 
 def test_the_version_is_updated_in_or_else_created_in():
     """UpdatedIn is null until the first update (NOTES 2.4)."""
-    assert version_of({"createdIn": "c", "updatedIn": None}) == "c"
-    assert version_of({"createdIn": "c", "updatedIn": "u"}) == "u"
+    created, updated = "2026-01-01T00:00:00.1234567Z", "2026-01-02T00:00:00.1234567Z"
+    assert version_of({"createdIn": created, "updatedIn": None}) == created
+    assert version_of({"createdIn": created, "updatedIn": updated}) == updated
     assert version_of({}) == UNKNOWN
     assert version_ms(UNKNOWN) is None
 

@@ -8,6 +8,7 @@ from orjson import loads
 from connectors.vtex.customer import customer_fields, latest_address, read_customer
 from connectors.vtex.emission import Emitter, content_of
 from connectors.vtex.errors import ContractChanged
+from connectors.vtex.instants import version_ms
 from connectors.vtex.order import hidden_buyer, is_protected, read_order
 from sandbox.vtex.shop import Shop
 from schemas.clock import to_ms
@@ -65,6 +66,30 @@ def test_texts_are_texts(written, told):
     order = {**ORDER, "clientProfileData": {**ORDER["clientProfileData"], "lastName": written}}
     if not isinstance(written, float) or written.is_integer():
         assert read_order(order, "BRL", "feed")["buyer"].get("last_name") == told
+
+
+@pytest.mark.parametrize("version", ["9999-12-31T23:59:59-14:00", "zzz", 7, {"a": 1}, ""])
+def test_a_time_that_is_none_makes_no_version(version):
+    """It must not end the reading of others, nor be newer than every time to come."""
+    data = read_customer({**DOCUMENT, "updatedIn": version}, ACCESS, "search")
+    assert data["source_version"] == (version if version == "9999-12-31T23:59:59-14:00" else DOCUMENT["createdIn"])
+    assert version_ms("9999-12-31T23:59:59-14:00") is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"value": 1e300},
+        {"value": [1]},
+        {"creationDate": "9999-12-31T23:59:59-14:00"},
+        {"changesAttachment": {"changesData": [{"incrementValue": 1e300}]}},
+        {"packageAttachment": {"packages": [{"type": "Input", "invoiceNumber": "1", "invoiceValue": 1e300}]}},
+    ],
+)
+def test_an_order_with_a_number_that_cannot_be_is_unreadable(odd):
+    """It becomes a dead letter, and does not stop the reader of all orders."""
+    with pytest.raises(ContractChanged, match=next(iter(odd))):
+        read_order({**ORDER, **odd}, "BRL", "feed")
 
 
 def test_a_field_of_the_stores_own_that_nobody_takes_is_left_out():
