@@ -100,11 +100,13 @@ class Engine:
         """Fence every earlier owner of the assigned shards (step 1 of the commit protocol)."""
         await self.revoke()
         numbers = self._whole_shards(assigned)
-        started = monotonic()
+        started, epoch = monotonic(), self.epoch
         self._producers = {number: self._producer(number) for number in numbers}
         try:
             await asyncio.gather(*(producer.start() for producer in self._producers.values()))
         except Exception as error:  # noqa: BLE001  aiokafka would log it, and hold the shards without working on them
+            if epoch != self.epoch:  # the worker is told to stop meanwhile
+                return
             self._fatal(Fatal(
                 EXIT_CRASHED,
                 f"the earlier owners of shards {sorted(numbers)} could not be fenced: {error!r}. Nothing was read or "

@@ -51,17 +51,30 @@ class ShardProducer:
             retry_backoff_ms=RETRY_BACKOFF_MS, compression_type=compression, max_request_size=1 << 26,
         )  # fmt: skip
         self._producer: AIOKafkaProducer | None = None
+        self._starting: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
-        """Fence every earlier owner of the transactional id; what it left open is aborted when this returns."""
-        self._producer = AIOKafkaProducer(max_batch_size=self.batch_bytes, **self._options)
-        await self._producer.start()
+        """Fence every earlier owner of the transactional id; what it left open is aborted when this returns.
+
+        Raises:
+            Fenced: it was stopped meanwhile.
+        """
+        producer = self._producer = AIOKafkaProducer(max_batch_size=self.batch_bytes, **self._options)
+        # Stopped while it starts, aiokafka asks for its producer id for ever, over connections that it has closed.
+        starting = self._starting = asyncio.ensure_future(producer.start())
+        await asyncio.wait({starting})
+        if starting.cancelled():
+            raise Fenced(f"the producer {self.transactional_id} was closed while it started")
+        starting.result()
 
     async def stop(self) -> None:
         """Close the connections; an open transaction is left to the next owner's fencing."""
         producer, self._producer = self._producer, None
         if producer is None:
             return
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
         try:
             await asyncio.wait_for(producer.stop(), timeout=5)
         except (KafkaError, TimeoutError) as error:

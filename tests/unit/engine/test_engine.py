@@ -1,5 +1,6 @@
 """The worker around the shards: whole shards only, names, health, and what agents may not share."""
 
+import asyncio
 import time
 from dataclasses import astuple
 from types import SimpleNamespace
@@ -97,6 +98,31 @@ class TestShards:
         with pytest.raises(Fatal, match=r"shards \[1\] could not be fenced") as caught:
             await engine.assign([(f"test-{name}", 1) for name in names])
         assert caught.value.code == EXIT_CRASHED
+
+    async def test_a_worker_that_is_stopped_while_it_fences_stops(self, engine, monkeypatch):
+        """Aiokafka would ask for its producer's id for ever, and nobody would end the worker but SIGKILL."""
+
+        class Asking:
+            started = 0
+
+            def __init__(self, **_):
+                """Take any options."""
+
+            async def start(self):
+                type(self).started += 1
+                await asyncio.get_running_loop().create_future()
+
+            async def stop(self):
+                """Have nothing to stop."""
+
+        monkeypatch.setattr("streams.engine.producer.AIOKafkaProducer", Asking)
+        names = ("pixel.events", "tracking.events", "effects.outcomes", "streams.engine.outbox-changelog")
+        fencing = asyncio.create_task(engine.assign([(f"test-{name}", 1) for name in names]))
+        while not Asking.started:  # noqa: ASYNC110  it sets no event
+            await asyncio.sleep(0)
+        await engine.revoke()
+        await asyncio.wait_for(fencing, 5)
+        assert not engine.restoring
 
     async def test_a_worker_that_slept_for_a_day_reads_its_tables_anew(self, engine, monkeypatch):
         """Compaction may have taken tombstones that it has not seen."""
