@@ -1,6 +1,7 @@
 """The engine of a worker: which shards it owns, their tables, and what moves when Kafka moves them."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, time
 
@@ -170,6 +171,9 @@ class Engine:
             shard.start(committed)
             self.effects.take_over(number, state.outbox(), shard.claim)
         self._producers = {}
+        # What aiokafka had fetched and dropped meanwhile stands in cycles: megabytes for each partition, which Python's
+        # collector, as seldom as it runs here, would leave there for hours.
+        gc.collect()
         self.metrics.shards.set(len(self.shards))
         self.live = True
         self.on_freed()

@@ -69,9 +69,12 @@ def take(result: FetchResult, tp: TopicPartition, max_records: int) -> list[Reco
     raises when it is the first; then the position has not moved. Nothing is left to be taken in either case.
     """
     taken: list[Record] = []
-    if not result.has_more() or not result.check_assignment(tp):
-        return taken
     part = result._partition_records
+    if part is None:
+        return taken
+    if not result.check_assignment(tp):
+        part._records_iterator = None  # it holds the part, with all that was fetched: Python would find that much later
+        return taken
     if not isinstance(part, RecordsByBatch):
         part.__class__ = RecordsByBatch  # aiokafka makes it, and offers no other way in; its loop has not begun
         part._records = WholeBatches(part._records)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import weakref
 from dataclasses import astuple
 from types import SimpleNamespace
 
@@ -26,6 +27,7 @@ from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
 from streams.engine.transaction import EXIT_CRASHED, EXIT_SPLIT_SHARD
 from streams.engine.worker import Worker
+from tests.unit.engine.test_unpack import data, fetched
 
 
 class Broker:
@@ -123,6 +125,14 @@ class TestShards:
         await engine.revoke()
         await asyncio.wait_for(fencing, 5)
         assert not engine.restoring
+
+    async def test_what_was_fetched_before_a_rebalance_is_let_go(self, engine):
+        """Aiokafka drops it, two megabytes a partition, and it holds itself; rebalances may follow one another."""
+        result, _ = fetched(data(0, range(5)), 0)
+        left = weakref.ref(result._partition_records)
+        del result
+        engine.begin({}, engine.epoch)
+        assert left() is None
 
     async def test_a_worker_that_slept_for_a_day_reads_its_tables_anew(self, engine, monkeypatch):
         """Compaction may have taken tombstones that it has not seen."""

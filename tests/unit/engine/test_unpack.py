@@ -1,6 +1,9 @@
 """Unpacking by the batch gives what aiokafka gives record by record, and stands where it stands."""
 
+import gc
 import struct
+import weakref
+from contextlib import suppress
 
 import pytest
 from aiokafka import TopicPartition
@@ -174,3 +177,22 @@ class TestRefusals:
             result._assignment._unassign()
         assert take(result, TP, ALL) == []
         assert not result.has_more()
+
+    @pytest.mark.parametrize("how", ["taken", "paused", "moved", "damaged"])
+    async def test_what_was_fetched_is_freed_at_once(self, how):
+        """It is up to two megabytes, and Python looks for cycles seldom."""
+        raw = bytearray(data(0, range(5)))
+        raw[-1] ^= how == "damaged"
+        result, state = fetched(bytes(raw), 0)
+        part = weakref.ref(result._partition_records)
+        if how == "paused":
+            state.pause()
+        elif how == "moved":
+            state.seek(3)
+        gc.disable()
+        try:
+            with suppress(CorruptRecordException):
+                take(result, TP, ALL)
+            assert part() is None
+        finally:
+            gc.enable()
