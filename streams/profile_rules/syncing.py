@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from schemas import topics
 from schemas.clock import to_text
@@ -30,6 +31,8 @@ from streams.profile_rules.mapping import (
 from streams.profile_rules.sharing import Sharing
 from streams.profile_rules.stores import GATE_RETRY_MS, Gate, StoreBook
 from streams.stores import KnownStore
+
+log = structlog.get_logger(__name__)
 
 KINDS: Final = {"hellotext": "hellotext.profile", "infobip": "infobip.person"}
 FORGETS: Final = {"hellotext": "hellotext.forget", "infobip": "infobip.forget"}
@@ -245,8 +248,13 @@ class Syncing:
             if gate is None or gate.customer == entry.customer:
                 access = access_mark(known, destination)
                 due = self._shard.now + GATE_RETRY_MS
+                if gate is None or gate.reason != advice(outcome):
+                    log.warning(
+                        "a destination is closed", store=entry.store, destination=destination, reason=advice(outcome)
+                    )
                 state.close(destination, Gate(advice(outcome), access, entry.customer, due))
         elif gate is not None:
+            log.info("a destination is open again", store=entry.store, destination=destination)
             state.open(destination)
 
     def _let_go_of(self, entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from schemas import topics
 from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, MOST_UNDER_WAY
@@ -235,6 +236,22 @@ class TestRefused:
         await world.shard.tick(1_000)
         await world.settle()
         assert (world.at().state, world.at("d1").state) == ("synced", "synced")
+
+    async def test_a_closed_destination_is_told_in_the_log(self, world):
+        """Once, with what to do, and again when it is open; no value of a customer."""
+        with capture_logs() as logs:
+            refuse(world.hellotext, 401)
+            await world.feed(a_customer())
+            await world.settle()
+            await world.shard.tick(GATE_RETRY_MS)
+            await world.settle()
+            world.hellotext.heals()
+            await world.shard.tick(GATE_RETRY_MS)
+            await world.settle()
+        closed, opened = [row for row in logs if row["event"].startswith("a destination is")]
+        assert (closed["store"], closed["destination"], opened["log_level"]) == ("acme", "hellotext", "info")
+        assert "connect the store again" in closed["reason"]
+        assert "ana" not in closed["reason"]
 
     async def test_a_destination_that_is_away_for_long_closes_too(self, world):
         """The engine's own retries used up: `failed`, and tried again later."""
