@@ -10,9 +10,12 @@ import orjson
 from schemas import topics
 from schemas.topics import Topic
 from streams.attribution import AttributionAgent
+from streams.customers import CustomersAgent
 from streams.engine.testing import MemoryShard
 from streams.kpis import KpisAgent
+from streams.orders import OrdersAgent
 from streams.stores import Stores
+from streams.tracking import TrackingAgent
 from tests.oracle.worlds import NOW, Record
 
 Rows = dict[bytes, dict[str, Any]]
@@ -23,6 +26,11 @@ def agents(stores: Stores) -> list[Any]:
     return [AttributionAgent(stores), KpisAgent(stores)]
 
 
+def whole_way(stores: Stores) -> list[Any]:
+    """Return the agents from VTEX's reads and pages' events to figures, in their order."""
+    return [CustomersAgent(stores), OrdersAgent(stores), TrackingAgent(stores), *agents(stores)]
+
+
 def shuffled(records: list[Record], random: Random) -> list[Record]:
     """Return the records in another order, some of them twice."""
     told = [*records, *random.sample(records, k=len(records) // 3)]
@@ -30,9 +38,9 @@ def shuffled(records: list[Record], random: Random) -> list[Record]:
     return told
 
 
-def run(stores: Stores, told: list[Record], random: Random) -> MemoryShard:
-    """Return the shard after the records have come, in batches of any size."""
-    shard = MemoryShard(agents(stores), now=NOW)
+def run(line: list[Any], told: list[Record], random: Random, now: int = NOW) -> MemoryShard:
+    """Return the shard of some agents after the records have come, in batches of any size."""
+    shard = MemoryShard(line, now=now)
     asyncio.run(_run(shard, told, random))
     return shard
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracle.figures import Figures
-from tests.oracle.running import attributions, cells, run, shuffled
+from tests.oracle.running import agents, attributions, cells, run, shuffled
 from tests.oracle.worlds import Builder, records
 from tests.stores import stores_of
 
@@ -19,7 +19,7 @@ def test_any_order_and_repetition_ends_in_what_the_whole_set_says(seed: int, ord
     random = Random(order)
     expected = Figures(world)
 
-    shard = run(stores_of(world.store), shuffled(records(world), random), random)
+    shard = run(agents(stores_of(world.store)), shuffled(records(world), random), random)
 
     assert shard.dead_letters() == []
     assert expected.attributions == attributions(shard)

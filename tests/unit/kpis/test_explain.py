@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from connectors.kafka.explain import agrees, orders_behind
 from schemas import topics
 from schemas.kpis import Attribution, CampaignKpis
-from tests.oracle.running import run, shuffled, standing
+from tests.oracle.running import agents, run, shuffled, standing
 from tests.oracle.worlds import Builder, records
 from tests.stores import stores_of
 
@@ -18,7 +18,7 @@ from tests.stores import stores_of
 def test_every_cell_is_the_sum_of_its_orders(seed: int):
     """And every order that a campaign explains stands behind one cell of each basis."""
     world, random = Builder(seed).world(), Random(seed)
-    shard = run(stores_of(world.store), shuffled(records(world), random), random)
+    shard = run(agents(stores_of(world.store)), shuffled(records(world), random), random)
     orders = [Attribution.model_validate(row) for row in standing(shard, topics.ATTRIBUTIONS).values()]
     cells = [CampaignKpis.model_validate(row) for row in standing(shard, topics.KPI_CAMPAIGNS).values()]
 
