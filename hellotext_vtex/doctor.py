@@ -87,7 +87,7 @@ def _java() -> Finding:
 
 def _jars() -> Finding:
     folder = jars_folder()
-    if folder.exists():
+    if all((folder / jar.file).exists() for jar in pinned().jars):
         return Finding("kafka jars", "ok", f"Apache Kafka {pinned().version} in {folder}")
     return Finding(
         "kafka jars", "ok", f"Apache Kafka {pinned().version}: fetched when the embedded broker first starts"

@@ -4,13 +4,15 @@ Exit codes: 0 done, 1 failed, 2 wrong usage (DESIGN section 9); a worker's own c
 """
 
 import asyncio
+import errno
 import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any, Final, NoReturn, TypeVar
 
 import typer
@@ -24,7 +26,10 @@ from hellotext_vtex.settings import SettingsError
 
 FAILED = 1
 WRONG_USAGE = 2
+LEAVE_S: Final = 5.0
+"""Between the end of a process's work and its own: what is left is cancelled, and waited for no longer."""
 Result = TypeVar("Result")
+_UNWRITABLE: Final = {errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EACCES}
 _AS_JSON: Final = ContextVar("errors as JSON", default=False)
 
 
@@ -44,6 +49,8 @@ def told(error: Exception) -> str | None:
         return f"Kafka: {type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.strerror and error.filename is None:
         return error.strerror  # our own words, without the number
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        return f"{error.filename}: {error.strerror}: free room there, or run it where it may write (STATE_FOLDER)"
     expected = (KafkaSetupError, SettingsError, CommandError, BusinessTakenError, StoreUnreadableError, OSError)
     return str(error) if isinstance(error, expected) else None
 
@@ -119,11 +126,16 @@ def serve(main: Callable[[Stop], Awaitable[int | None]], *, given_up: int = 0) -
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, _ask, stop, task)
         try:
-            return await task or 0
+            code = await task or 0
         except asyncio.CancelledError:
             if stop.is_set() and not stop.heeding:
                 _end_at_once(given_up)  # a download goes on in a thread, and would be waited for
             raise
+        except Exception as error:
+            _end_in_time(FAILED, told(error) or f"{type(error).__name__}: it did not end by itself either")
+            raise
+        _end_in_time(code)
+        return code
 
     code = execute(work)
     if code:
@@ -136,6 +148,19 @@ def _ask(stop: Stop, task: "asyncio.Future[int | None]") -> None:
     stop.set()
     if not stop.heeding:
         task.cancel()
+
+
+def _end_in_time(code: int, message: str = "") -> None:
+    """Let nothing that is left hold up a process whose work is done: no task that is deaf, no thread that hangs."""
+
+    def end() -> None:
+        if message:
+            tell_error(message, code)
+        _end_at_once(code)
+
+    timer = threading.Timer(LEAVE_S, copy_context().run, (end,))
+    timer.daemon = True
+    timer.start()
 
 
 def _end_at_once(code: int) -> NoReturn:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from structlog.testing import capture_logs
 
+from connectors.kafka.jars import pinned
+from hellotext_vtex.doctor import _jars
 from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.provisioned import require_web_port
@@ -141,3 +143,14 @@ def test_a_worker_s_port_that_is_taken_is_refused():
             require_web_port("127.0.0.1", port)
     require_web_port("127.0.0.1", port)
     require_web_port("127.0.0.1", None)
+
+
+def test_half_a_download_is_no_broker(monkeypatch, tmp_path):
+    """The folder stands from the first attempt on; doctor looks whether the jars do."""
+    monkeypatch.setattr("hellotext_vtex.doctor.jars_folder", lambda: tmp_path)
+
+    assert "fetched when" in _jars().detail
+
+    for jar in pinned().jars:
+        (tmp_path / jar.file).touch()
+    assert str(tmp_path) in _jars().detail
