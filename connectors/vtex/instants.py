@@ -6,7 +6,8 @@ milliseconds that are widened by one on either side when they are written into a
 costs nothing, missing one does.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -14,6 +15,7 @@ from schemas.clock import to_ms, to_text
 
 _FIRST_MS: Final = to_ms("0001-01-01T00:00:00Z")
 _LAST_MS: Final = to_ms("9999-12-31T23:59:59Z")
+_PLAIN: Final = re.compile(r"[\w.@+:-]+")
 UNKNOWN: Final = ""
 """Version of a document that tells no time at all."""
 
@@ -71,6 +73,11 @@ def changed_in(window: Window) -> str:
 def created_in(window: Window | None) -> str:
     """Return the condition for documents created in a window; None: those without a date (NOTES 2.2)."""
     return "createdIn is null" if window is None else between("createdIn", window)
+
+
+def plain_ids(ids: Iterable[str]) -> list[str]:
+    """Return the ids that may stand in a condition; a shop's visitors can write others into its addresses."""
+    return [one for one in ids if _PLAIN.fullmatch(one)]
 
 
 def one_of(name: str, values: list[str]) -> str:

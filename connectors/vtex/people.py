@@ -25,7 +25,7 @@ from connectors.vtex.customer import (
 from connectors.vtex.documents import Documents, gather
 from connectors.vtex.emission import content_of
 from connectors.vtex.errors import KeyRefused, Retryable, VtexError
-from connectors.vtex.instants import one_of, version_ms, version_of
+from connectors.vtex.instants import one_of, plain_ids, version_ms, version_of
 from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Row
 from connectors.vtex.opt_ins import OptIns
@@ -115,9 +115,10 @@ class People:
         """Return the latest address of each owner who has one, as the index knows it (AD.userId = CL.id, NOTES 2.5)."""
         if time.monotonic() < self._addresses_from or not owners:
             return {}
-        parts = [owners[at : at + OWNERS] for at in range(0, len(owners), OWNERS)]
+        known = plain_ids(owners)
+        parts = [known[at : at + OWNERS] for at in range(0, len(known), OWNERS)]
         try:
-            found = await gather(*(self._addresses(list(part), urgency) for part in parts))
+            found = await gather(*(self._addresses(part, urgency) for part in parts))
         except (KeyRefused, Retryable):
             raise
         except VtexError as error:  # never a reason to read no customers
@@ -148,7 +149,8 @@ class People:
     async def indexed(self, ids: Sequence[str], urgency: Urgency) -> list[Reading]:
         """Return customers as the index has them, a hundred times cheaper; whom it does not have, from storage."""
         now = self._source.client.now()
-        parts = [list(ids[at : at + IDS]) for at in range(0, len(ids), IDS)]
+        known = plain_ids(ids)
+        parts = [known[at : at + IDS] for at in range(0, len(known), IDS)]
         pages = await gather(*(
             self._source.master.search(
                 "CL", self._fields, one_of("id", part), start=0, count=2 * IDS, urgency=urgency
@@ -225,7 +227,11 @@ class People:
         wanted = list(dict.fromkeys(ids))
         written = 0
         for at in range(0, max(len(wanted), 1), CHUNK):
-            stage = self.stage(await self.read(wanted[at : at + CHUNK], urgency, spare=spare), read_by)
+            readings = await self.read(wanted[at : at + CHUNK], urgency, spare=spare)
+            if read_by == "address":
+                # Who an address names need not be a customer: it may even be an e-mail, which no key may hold.
+                readings = [reading for reading in readings if reading.document is not None]
+            stage = self.stage(readings, read_by)
             final = last if at + CHUNK >= len(wanted) else None
             step = await self._source.journal.write(_both(stage, final))
             written += len(step.events)

@@ -4,9 +4,13 @@ import httpx
 import orjson
 import pytest
 
+from connectors.vtex.backfill import Backfill
 from connectors.vtex.budget import Urgency
+from connectors.vtex.customer import OWNER_FIELDS
 from connectors.vtex.documents import STATUS
 from connectors.vtex.errors import Unavailable
+from connectors.vtex.follow import AddressFollower
+from connectors.vtex.store import _owners
 from sandbox.vtex.shop import Shop
 from tests.unit.vtex.memory import MemoryJournal, customers
 from tests.unit.vtex.reading import difference, fill, grown, readers
@@ -89,6 +93,28 @@ async def test_one_alone_is_passed_over_when_another_answers():
     Odd(source, broken(one))
     await follow.look()
     assert one in source.status.position["problems"][STATUS]
+
+
+async def test_an_address_that_names_no_id_keeps_no_other_from_being_read():
+    """What visitors write there must not become a part of a condition: VTEX would refuse it for ever."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, people, _, _ = readers(shop, journal, customers())
+    one, two = fill(shop, 2)
+    for number, owner in enumerate((one, "who (knows)", "x OR id is not null", two)):
+        shop.put_address({"userId": owner, "addressName": f"a{number}", "city": f"City {number}"})
+    await Backfill(source, "AD", OWNER_FIELDS, _owners(source, people), "addresses.backfill").run()
+    assert {one: row["address"]["city"] for one, row in journal.latest().items()} == {one: "City 0", two: "City 3"}
+
+
+async def test_an_address_of_nobody_deletes_nobody():
+    """An e-mail where an id should be is no customer, and gets into no key."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, people, _, _ = readers(shop, journal, customers())
+    [one] = fill(shop, 1)
+    for owner in (one, "ana@shop.example"):
+        shop.put_address({"userId": owner, "addressName": "home", "city": "Natal"})
+    await AddressFollower(source, people).look()
+    assert [event["subject"] for event in journal.said()] == [one]
 
 
 async def test_no_window_begins_after_its_end():
