@@ -156,13 +156,17 @@ def main() -> int:
         {"chaos.call": caller(args.folder / "calls")}, settings, milestones=killer,
     )  # fmt: skip
 
-    def dump() -> None:
+    async def dump() -> None:
+        while not worker.engine.live:  # noqa: ASYNC110  a rebalance may be under way, in which it holds no shard
+            await asyncio.sleep(0.05)
         target = args.folder / f"tables-{args.instance}.json"
         target.with_suffix(".new").write_text(json.dumps(digests(worker)))
         target.with_suffix(".new").rename(target)
 
     async def run() -> int:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, dump)
+        dumps: list[asyncio.Task[None]] = []
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, lambda: dumps.append(loop.create_task(dump())))
         return await worker.run(on_ready=lambda: (args.folder / f"ready-{args.instance}").write_text(str(time.time())))
 
     return asyncio.run(run())
