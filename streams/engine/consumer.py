@@ -12,12 +12,15 @@ from faust.types import TP
 
 from streams.engine.errors import Fatal
 from streams.engine.fetch import FetchThread
-from streams.engine.transaction import EXIT_BROKEN_CHAIN
+from streams.engine.transaction import EXIT_BROKEN_CHAIN, EXIT_CRASHED
 
 log = structlog.get_logger(__name__)
 
 FETCH_S = 0.2
 """How long a fetch waits in the consumer's thread; it returns earlier when anything comes."""
+
+SEEK_S = 60.0
+"""How long a broker may take to tell what is committed: less than the 90 s after which Faust gives up."""
 
 
 class PartitionBatch:
@@ -51,7 +54,21 @@ class BatchConsumer(driver.Consumer):
 
         Faust resumes source partitions before it calls this: a batch fetched in between would be counted twice. So
         the engine delivers nothing until `begin`.
+
+        Raises:
+            Fatal: the broker does not answer; Faust would give up after 90 s, and leave it at that.
         """
+        try:
+            async with asyncio.timeout(SEEK_S):
+                await self._seek_inputs()
+        except TimeoutError as error:
+            raise Fatal(
+                EXIT_CRASHED,
+                f"the broker did not tell in {SEEK_S:.0f} s how far the inputs were consumed. Nothing was read. The "
+                "worker exits and is restarted; if this repeats, look at the broker.",
+            ) from error
+
+    async def _seek_inputs(self) -> None:
         engine = self.app.engine
         epoch = engine.epoch
         engine.live = False

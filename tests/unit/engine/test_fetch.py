@@ -1,5 +1,6 @@
 """What is made of what was fetched: the trouble of one partition is no other's, and no move is silent."""
 
+import asyncio
 from time import monotonic
 from types import SimpleNamespace
 
@@ -131,3 +132,18 @@ async def test_an_input_that_ends_before_what_was_consumed_ends_the_worker():
     with pytest.raises(Fatal, match="ends before offset 5") as caught:
         consumer._moved(BAD, 5, 3)
     assert caught.value.code == EXIT_BROKEN_CHAIN
+
+
+async def test_a_broker_that_does_not_tell_what_is_committed_ends_the_worker(monkeypatch):
+    """Faust would end its recovery without a word, and the worker would hold its shards and do nothing."""
+
+    async def silent():
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr("streams.engine.consumer.SEEK_S", 0.01)
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(engine=SimpleNamespace(epoch=1, live=True))
+    consumer._thread = SimpleNamespace(seek_to_committed=silent)
+    with pytest.raises(Fatal, match="did not tell"):
+        await consumer.perform_seek()
+    assert not consumer.app.engine.live
