@@ -135,7 +135,7 @@ class Demo:
             await asyncio.sleep(LOOK_S / 2)
         for row in stores:
             answer = await self._sandbox.get("/control/campaigns", params={"store": row.store})
-            await write_campaigns(self._house.settings, read_csv(row.store, answer.text))
+            await write_campaigns(self._house.settings, row.store, read_csv(row.store, answer.text))
 
     async def _settled(self) -> Verdict:
         """Return the comparison once all is equal, or what it is when that takes too long."""

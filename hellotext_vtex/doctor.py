@@ -27,7 +27,7 @@ from hellotext_vtex.doctor_broker import look_at_broker, missing
 from hellotext_vtex.finding import Finding
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.running import with_broker
-from hellotext_vtex.settings import Settings, SettingsError
+from hellotext_vtex.settings import Settings, SettingsError, misspelt
 from schemas.topics import TOPICS
 
 BROKER_S: Final = 5.0
@@ -43,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
     Changes nothing but the key, which it makes where none is.
     """
-    findings = [_python(), _java(), _jars(), _disk(settings), *_ports(settings)]
+    findings = [_python(), _java(), _jars(), *_names(), _disk(settings), *_ports(settings)]
     try:
         settings = with_broker(settings)
     except SettingsError as error:
@@ -92,6 +92,13 @@ def _jars() -> Finding:
     return Finding(
         "kafka jars", "ok", f"Apache Kafka {pinned().version}: fetched when the embedded broker first starts"
     )
+
+
+def _names() -> list[Finding]:
+    return [
+        Finding("settings", "warning", f"there is no {name}, and it does nothing: {meant} is meant?")
+        for name, meant in misspelt().items()
+    ]
 
 
 def _disk(settings: Settings) -> Finding:

@@ -1,16 +1,18 @@
-"""KPI tables in a terminal: figures as the console shows them, the unknown as a dash."""
+"""Tables in a terminal: figures as the console shows them, the unknown as a dash, and none of them cut."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.table import Column, Table
 
 from connectors.console.figures import Figures
 from schemas.kpis import CampaignKpis
 
 FIGURES: Final = Figures("en")
-UNBOUND: Final = 200
+UNBOUND: Final = 2_000
 """Columns of a table that goes to a file or a pipe, where nothing has to be cut."""
 COLUMNS: Final = (
     "sent", "delivered", "failed", "seen", "clicks", "engaged", "visitors", "conversions", "revenue", "refunded", "net",
@@ -50,8 +52,45 @@ def kpi_table(cells: Iterable[CampaignKpis], names: Mapping[tuple[str, str], str
     return table
 
 
+def fitted(table: Table, console: Console) -> Group:
+    """Return a table in as many parts as it takes for no figure to be cut, each beginning with what its rows are about.
+
+    Those are the columns before the first figure (it is justified to the right); one where there is none.
+    """
+    unbound = console.options.update_width(UNBOUND)
+    if console.measure(table, options=unbound).maximum <= console.width:
+        return Group(table)
+    figures = [number for number, column in enumerate(table.columns) if column.justify == "right"]
+    lead = table.columns[: figures[0] if figures else 1]
+    heads = [replace(column, width=min(_longest_word(column), console.width // 3)) for column in lead]
+    parts: list[list[Column]] = []
+    for column in table.columns[len(lead) :]:
+        last = [*(parts[-1] if parts else heads), replace(column, no_wrap=column.justify == "right")]
+        if parts and console.measure(_part(table, last), options=unbound).minimum <= console.width:
+            parts[-1] = last
+        else:
+            parts.append([*heads, last[-1]])
+    return Group(*(_part(table, columns) for columns in parts or [heads]))
+
+
+def _part(table: Table, columns: Iterable[Column]) -> Table:
+    """Return a table of some columns; a word that is longer than there is room for goes on in the next line."""
+    part = Table(title=table.title, title_justify=table.title_justify)
+    part.columns = [replace(column, _index=number, overflow="fold") for number, column in enumerate(columns)]
+    part.rows = table.rows
+    return part
+
+
+def _longest_word(column: Column) -> int:
+    return max(cell_len(word) for cell in (column.header, *column.cells) for word in str(cell).split() or [""])
+
+
 class Terminal(Console):
     """Where tables are printed: what becomes of a reader that has had enough is the front door's matter."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; a table that is too wide in parts."""
+        super().print(*(fitted(one, self) if isinstance(one, Table) else one for one in objects), **options)
 
     def on_broken_pipe(self) -> None:
         """Let the error through: rich would end the process with exit code 1."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from connectors.console import campaign_request
 from connectors.console.campaign_request import COLUMNS
 from connectors.console.figures import DASH
-from connectors.console.rows import write_row
+from connectors.console.rows import write_rows
 from connectors.kafka.reader import latest_by_key
 from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json
 from hellotext_vtex.known_stores import expect_store, find_store
@@ -128,14 +128,12 @@ def read_campaign(store: str, given: dict[str, Any]) -> Campaign:
 
 async def _write(settings: Settings, store: str, rows: list[Campaign]) -> None:
     await find_store(await ensure_topics(settings), store)
-    await write_campaigns(settings, rows)
+    await write_campaigns(settings, store, rows)
 
 
-async def write_campaigns(settings: Settings, rows: list[Campaign]) -> None:
-    """Write campaigns."""
-    connection = await ensure_topics(settings)
-    for row in rows:
-        await write_row(connection, CAMPAIGNS, row.store, (row.campaign,), row)
+async def write_campaigns(settings: Settings, store: str, rows: list[Campaign]) -> None:
+    """Write campaigns of a store."""
+    await write_rows(await ensure_topics(settings), CAMPAIGNS, store, {(row.campaign,): row for row in rows})
 
 
 async def _of_store(settings: Settings, store: str) -> list[Campaign]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from connectors.kafka.audit import AuditReport, audit
 from hellotext_vtex.doctor import examine
@@ -71,7 +71,7 @@ def _spooled(folder: Path) -> int | None:
 
 def _show(report: AuditReport) -> None:
     names = ("accepted", "counted", "duplicate", "filtered", "dead", "in_flight", "lost", "doubled", "balance")
-    table = Table("store", "topic", *names)
+    table = Table("store", "topic", *(Column(name, justify="right") for name in names))
     for store, row in report.as_json()["stores"].items():
         for topic, counts in row["topics"].items():
             table.add_row(store, topic, *(f"{counts.get(name, 0):,}" for name in names))

@@ -21,7 +21,7 @@ from hellotext_vtex.known_stores import expect_store, find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.tables import FIGURES, kpi_table, terminal
+from hellotext_vtex.tables import FIGURES, fitted, kpi_table, terminal
 from schemas.kpis import CampaignKpis
 from schemas.topics import KPI_CAMPAIGNS
 
@@ -90,14 +90,15 @@ async def _watch(settings: Settings, store: str | None, campaign: str | None, ba
     names = await campaign_names(settings)
     rows: dict[bytes, CampaignKpis] = {}
     async with CommittedReader(connection, [KPI_CAMPAIGNS.name]) as reader:
-        with nullcontext() if as_json else Live(refresh_per_second=4, console=terminal()) as live:
+        console = terminal()
+        with nullcontext() if as_json else Live(refresh_per_second=4, console=console) as live:
             while True:
                 changed = [record for batch in await reader.poll() for record in batch.records]
                 _take(rows, changed)
                 cells = [rows[record.key] for record in changed if record.key in rows] if as_json else rows.values()
                 shown = chosen(cells, store, campaign, basis)
                 if live is not None:
-                    live.update(kpi_table(shown, names))
+                    live.update(fitted(kpi_table(shown, names), console))
                 else:
                     for cell in shown:
                         print_line(cell.model_dump(mode="json"))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.vtex.progress import ReadingProgress, progress
@@ -68,7 +68,9 @@ async def _next(
 
 def table_of(rows: Sequence[ReadingProgress]) -> Table:
     """Return the table that people see."""
-    table = Table("store", "reading", "", "done", "of", "a second", "left")
+    table = Table(
+        "store", "reading", "", *(Column(name, justify="right") for name in ("done", "of", "a second", "left"))
+    )
     for row in rows:
         bar = ProgressBar(total=1.0, completed=row.share or 0.0, width=20)
         total = "?" if row.total is None else f"{row.total:,}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from hellotext_vtex.doctor import _names
 from hellotext_vtex.settings import Settings, SettingsError, misspelt, read_settings
 from hellotext_vtex.started import started
 from streams.call_rates import RATES
@@ -144,4 +145,7 @@ def test_every_command_says_so(monkeypatch):
         started()
 
     assert [(entry["given"], entry["meant"]) for entry in logs] == [("SECRET_KEY", "SECRETS_KEY")]
+    (finding,) = _names()
+    assert "there is no SECRET_KEY" in finding.detail
+    assert "SECRETS_KEY is meant" in finding.detail
     assert "a value" not in str(logs)
