@@ -15,7 +15,7 @@ from connectors.console.console import Console
 from connectors.console.form import read_form
 from connectors.console.links import campaign_link, store_link
 from connectors.console.overview import today
-from connectors.console.rows import write_row
+from connectors.console.rows import write_rows
 from connectors.console.state import StoreView
 from connectors.kafka.errors import KafkaSetupError
 from schemas.messages import Campaign
@@ -67,8 +67,7 @@ async def _write(
     console: Console, request: Request, store: StoreView, typed: dict[str, str], rows: list[Campaign]
 ) -> Response:
     try:
-        for row in rows:
-            await write_row(console.connection, CAMPAIGNS, row.store, (row.campaign,), row)
+        await write_rows(console.connection, CAMPAIGNS, store.store, {(row.campaign,): row for row in rows})
     except KafkaSetupError as error:
         return _page(console, request, store, typed, {"": f"Nothing more was written: {error}"}, status=503)
     # The page that follows must know it: the topic tells it, some milliseconds later.

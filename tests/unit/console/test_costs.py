@@ -22,10 +22,10 @@ def bench(make_bench, monkeypatch):
     made = make_bench()
     made.put([row(topics.STORES, "acme", value=a_store())])
 
-    async def write(connection, topic, store, parts, value):
-        made.put([row(topic, store, *parts, value=value)])
+    async def write(connection, topic, store, rows):
+        made.put([row(topic, store, *parts, value=value) for parts, value in rows.items()])
 
-    monkeypatch.setattr(costs, "write_row", write)
+    monkeypatch.setattr(costs, "write_rows", write)
     return made
 
 
@@ -123,7 +123,7 @@ async def test_a_broker_that_is_away_is_told(bench, monkeypatch):
     async def away(*_):
         raise BrokerUnreachable("no broker answered at 127.0.0.1:1")
 
-    monkeypatch.setattr(costs, "write_row", away)
+    monkeypatch.setattr(costs, "write_rows", away)
     answer = await bench.post("/stores/acme/costs", **TYPED)
 
     assert answer.status_code == 503
