@@ -215,8 +215,12 @@ class BatchConsumer(driver.Consumer):
 
     def refused(self) -> dict[tuple[str, int], tuple[str, float]]:
         """Return the partitions of which nothing can be had: what each waits for, and since when."""
-        waits = self._thread.refusals.waits()
-        return {(tp.topic, tp.partition): wait for tp, wait in waits.items()}
+        engine, waits = self.app.engine, self._thread.refusals.waits()
+        return {
+            (tp.topic, tp.partition): wait
+            for tp, wait in waits.items()
+            if engine.restoring or tp.partition in engine.shards  # of one that has moved away nobody here knows
+        }
 
     def misshapen(self) -> list[str]:
         """Return the input topics that have got another number of partitions since the worker has started."""

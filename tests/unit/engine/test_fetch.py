@@ -147,3 +147,14 @@ async def test_a_broker_that_does_not_tell_what_is_committed_ends_the_worker(mon
     with pytest.raises(Fatal, match="did not tell"):
         await consumer.perform_seek()
     assert not consumer.app.engine.live
+
+
+async def test_what_a_partition_that_moved_away_waits_for_is_somebody_elses(bench):
+    """A worker that stands by would be unhealthy for ever."""
+    bench.thread.refusals.note(BAD, 5, TopicAuthorizationFailedError("pixel.events"))
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._thread = bench.thread
+    consumer.app = SimpleNamespace(engine=SimpleNamespace(restoring=False, shards={1: None}))
+    assert set(consumer.refused()) == {("pixel.events", 1)}
+    consumer.app.engine.shards = {0: None}
+    assert consumer.refused() == {}
