@@ -24,6 +24,7 @@ FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 STEADY_S: Final = 20.0
 """A process that ran for so long is restarted at once when it dies; one that dies earlier waits longer each time."""
+HERE: Final = Path(__file__).parents[1]
 LINE_LIMIT: Final = 1 << 20
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -47,7 +48,9 @@ class Supervisor:
     """
 
     def __init__(self, environment: Mapping[str, str], logs: Path, echo: Echo) -> None:
-        self._environment = {**os.environ, **environment}
+        # The very code that runs here, not what a folder in which it is started happens to hold (another version's).
+        path = os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH"))))
+        self._environment = {**os.environ, **environment, "PYTHONPATH": path}
         self._logs = logs
         self._echo = echo
         self._minders: dict[str, asyncio.Task[None]] = {}
@@ -98,7 +101,7 @@ class Supervisor:
 
     async def _run(self, name: str, arguments: tuple[str, ...], environment: Mapping[str, str]) -> int:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hellotext_vtex.cli", *arguments, env={**self._environment, **environment},
+            sys.executable, "-P", "-m", "hellotext_vtex.cli", *arguments, env={**self._environment, **environment},
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             preexec_fn=_end_with_parent, limit=LINE_LIMIT, start_new_session=True,
         )  # fmt: skip
