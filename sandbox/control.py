@@ -22,6 +22,7 @@ from sandbox.vtex.hostility import Hostility
 Handler = Callable[[Request], Awaitable[Response]]
 CSV_COLUMNS: Final = ("campaign", "name", "channel", "day", "recipients", "deliveries", "cost", "currency")
 _CUSTOMERS: Final = 120
+_MOST_CUSTOMERS: Final = 10_000
 
 
 class ControlError(ValueError):
@@ -75,10 +76,12 @@ class Control:
             raise ControlError(409, "a day is being played: wait until GET /control/day says that it is finished")
         body = await _body(request)
         seed = _number(body, "seed", 7)
-        venues = [self._venue(store, seed) for store in body.get("stores") or []]
+        customers = _number(body, "customers", _CUSTOMERS, _MOST_CUSTOMERS)
+        told = body.get("stores")
+        venues = [self._venue(store, seed) for store in told] if isinstance(told, list) else []
         if not venues:
             raise ControlError(422, "stores is missing: give store, account, collector and reports_url of each")
-        self._playing = asyncio.create_task(self._play(venues, seed, _number(body, "customers", _CUSTOMERS)))
+        self._playing = asyncio.create_task(self._play(venues, seed, customers))
         return _reply({"started": True, "seed": seed, "stores": [venue.store for venue in venues]}, 202)
 
     async def day(self, _: Request) -> Response:
@@ -114,7 +117,8 @@ class Control:
         body = await _body(request)
         try:
             account = self._accounts.open(
-                str(body.get("account") or ""), str(body.get("country") or "BR"), _number(body, "customers", 30),
+                str(body.get("account") or ""), str(body.get("country") or "BR"),
+                _number(body, "customers", 30, _MOST_CUSTOMERS),
                 body.get("currency"),
             )  # fmt: skip
         except AccountError as error:
@@ -209,10 +213,12 @@ def _told(business: Business) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _number(body: dict[str, Any], name: str, otherwise: int) -> int:
+def _number(body: dict[str, Any], name: str, otherwise: int, most: int | None = None) -> int:
     value = body.get(name, otherwise)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ControlError(422, f"{name} is no whole number")
+    if most is not None and value > most:
+        raise ControlError(422, f"{name} is more than {most}: they are made at once, and everything here waits for it")
     return value
 
 

@@ -186,7 +186,8 @@ async def test_days_are_played_once_and_one_at_a_time():
     [
         (b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"stores": [{"store": "acme"}]}', 422),
         (b'{"stores": [{"store": "x", "account": "nobody", "collector": "http://127.0.0.1:1"}]}', 404),
-        (b'{"seed": "seven"}', 422),
+        (b'{"seed": "seven"}', 422), (b'{"stores": 5}', 422),
+        (b'{"customers": 10001, "stores": [{"store": "acme", "account": "acme", "collector": "http://a"}]}', 422),
     ],
 )  # fmt: skip
 async def test_a_wrong_call_gets_one_clear_answer(body, status):
