@@ -25,6 +25,7 @@ STORE_NAME: Final = "small letters, digits, - and _ only, such as acme"
 """How a store's name is written (schemas.model.Store)."""
 _HOSTS: Final = ("vtexcommercestable.com.br", "vtexcommerce.com.br", "vtexcommercebeta.com.br", "myvtex.com")
 _ACCOUNT: Final = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+_KEY: Final = re.compile(r"[!-~]+")
 # Where most people of a country with several time zones live; CLDR lists the zones without saying so.
 _MAIN_ZONE: Final = {
     "AR": "America/Argentina/Buenos_Aires", "AU": "Australia/Sydney", "BR": "America/Sao_Paulo",
@@ -90,6 +91,16 @@ class ConnectionRequest(BaseModel):
             raise ValueError("give the account's name, such as acme, or its address, https://acme.myvtex.com")
         return account
 
+    @field_validator("vtex_app_key", "hellotext_business")
+    @classmethod
+    def _copied(cls, text: str) -> str:
+        return _as_copied(text)
+
+    @field_validator("vtex_app_token", "hellotext_token", "infobip_key")
+    @classmethod
+    def _copied_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        return secret and SecretStr(_as_copied(secret.get_secret_value()))
+
     @field_validator("vtex_url", "hellotext_url", "infobip_url")
     @classmethod
     def _url(cls, url: str | None) -> str | None:
@@ -135,7 +146,10 @@ def read_account(text: str) -> tuple[str, str]:
     another domain names no account: it is returned as it is, for the field's own message.
     """
     typed = text.strip().lower()
-    host = urlsplit(typed if "://" in typed else f"https://{typed}").hostname or ""
+    try:
+        host = urlsplit(typed if "://" in typed else f"https://{typed}").hostname or ""
+    except ValueError:
+        host = ""
     for suffix in _HOSTS:
         if host.endswith(f".{suffix}"):
             # `workspace--acme.myvtex.com` is a development workspace of acme.
@@ -170,8 +184,29 @@ def _missing(given: ValidationInfo, message: str) -> None:
         raise ValueError(f"{given.data['country']}: {message}")
 
 
+def _as_copied(text: str) -> str:
+    """Return a key or an id without the blanks around it.
+
+    Raises:
+        ValueError: it has a character that no request's head can carry; often one that nobody sees.
+    """
+    if not _KEY.fullmatch(text.strip()):
+        raise ValueError("it has a blank or a character that no key has, perhaps an invisible one: copy it again")
+    return text.strip()
+
+
 def _web_address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    if not _is_web_address(url):
         raise ValueError("give an address that begins with https://, without user name and query")
     return url.rstrip("/")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts, port = urlsplit(url), urlsplit(url).port
+    except ValueError:
+        return False
+    named = parts.scheme in {"http", "https"} and parts.hostname and port != 0
+    return (
+        bool(named) and url.isprintable() and " " not in url and not (parts.username or parts.query or parts.fragment)
+    )

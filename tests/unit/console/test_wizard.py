@@ -186,6 +186,32 @@ async def test_mistakes_are_said_at_their_fields(make_bench):
     assert fixed.headers["location"] == "/connect/review"
 
 
+@pytest.mark.parametrize(
+    "field", ["vtex_app_key", "vtex_app_token", "hellotext_business", "hellotext_token", "infobip_key"]
+)
+async def test_what_was_copied_with_something_invisible_is_said(make_bench, field):
+    """A zero-width space, which pages and chats put beside a key: no request can carry it, whoever answers."""
+    typed = {**TYPED, "infobip_url": "https://x.api.infobip.com", "infobip_key": "KEY", field: "COPIED\u200b"}
+    bench = make_bench()
+    bench.console.http = answering(lambda _: 200)
+    answer = await bench.post("/connect", **typed)
+
+    assert answer.status_code == 422
+    assert re.search(rf'<p class="error" id="{field}-hint">It has a blank or a character that no key has', answer.text)
+    assert (await bench.post("/connect", **{**typed, field: " COPIED\n"})).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "https://shop.example:99999", "https://shop .example", "https://a\0"]
+)
+async def test_an_address_that_is_none_is_said(make_bench, address):
+    """In words for people, at its field."""
+    answer = await make_bench().post("/connect", **{**TYPED, "vtex_url": address})
+
+    assert answer.status_code == 422
+    assert '<p class="error" id="vtex_url-hint">Give an address that begins with https://' in answer.text
+
+
 async def test_half_of_infobip_is_said(make_bench):
     """A base URL without a key opens the part and says what is missing; clearing the URL forgets the key."""
     bench = make_bench()
