@@ -222,6 +222,11 @@ class BatchConsumer(driver.Consumer):
             if engine.restoring or tp.partition in engine.shards  # of one that has moved away nobody here knows
         }
 
+    def there(self) -> dict[str, bool]:
+        """Return of each input topic whether the brokers know it."""
+        sources = self.app.engine.source_topics
+        return {topic.name: self._thread.partitions_of(name) is not None for name, topic in sources.items()}
+
     def misshapen(self) -> list[str]:
         """Return the input topics that have got another number of partitions since the worker has started."""
         wanted = self.app.conf.topic_partitions

@@ -23,6 +23,7 @@ from streams.engine.health import Health
 from streams.engine.metrics import Metrics
 from streams.engine.milestones import Milestones, Unwatched
 from streams.engine.names import StreamNames
+from streams.engine.presence import Presence
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
 from streams.engine.transaction import EXIT_CRASHED
@@ -81,6 +82,7 @@ class Worker:
         self.app: ShardedApp | None = None
         self.health = Health(self.engine)
         self._waits = WaitLog(settings.instance)
+        self._presence = Presence()
 
     async def run(self, on_ready: Callable[[], None] | None = None, stop: asyncio.Event | None = None) -> int:
         """Run until SIGTERM, SIGINT or `stop`; return the exit code.
@@ -130,6 +132,7 @@ class Worker:
         told = False
         while True:
             self.engine.check()
+            self._look_for_inputs()
             self.health.observe(self._measure(), self._answers(), self._misshapen(), self._refused())
             self._waits.observe(self.engine, self._left())
             if not told and self.engine.live:
@@ -164,6 +167,13 @@ class Worker:
     def _refused(self) -> Mapping[tuple[str, int], tuple[str, float]]:
         """Return the partitions of which nothing can be had."""
         return {} if self.app is None or self._left() is None else self.app.consumer.refused()
+
+    def _look_for_inputs(self) -> None:
+        if self.app is not None and self._left() is not None:
+            try:
+                self._presence.observe(self.app.consumer.there())
+            except Fatal as error:
+                leave(error)
 
     def _misshapen(self) -> list[str]:
         """Return the input topics that have got another number of partitions meanwhile."""

@@ -2,9 +2,13 @@
 
 from types import SimpleNamespace
 
+import pytest
 from structlog.testing import capture_logs
 
+from streams.engine.errors import Fatal
 from streams.engine.health import Health
+from streams.engine.presence import Presence
+from streams.engine.transaction import EXIT_SPLIT_SHARD
 from streams.engine.waiting import Contest, Intervals, WaitLog
 
 
@@ -92,3 +96,18 @@ def test_health_tells_a_contest():
 
     assert not health.healthy
     assert "WORKER_INSTANCE" in health.waits()[0].whom
+
+
+def test_an_input_topic_that_is_gone_ends_the_worker():
+    """Everything would wait for it, and nobody would know for what; one that is created anew at once is read."""
+    presence = Presence()
+    for now in (0.0, 100.0):  # a consumer that starts has been told nothing
+        presence.observe({"pixel.events": False}, now)
+    presence.observe({"pixel.events": True}, 200.0)
+    presence.observe({"pixel.events": False}, 201.0)
+    presence.observe({"pixel.events": False}, 220.0)
+    presence.observe({"pixel.events": True}, 221.0)
+    presence.observe({"pixel.events": False}, 300.0)
+    with pytest.raises(Fatal, match=r"\['pixel.events'\] are gone from the broker") as caught:
+        presence.observe({"pixel.events": False}, 320.0)
+    assert caught.value.code == EXIT_SPLIT_SHARD
