@@ -102,7 +102,10 @@ class Worker:
         log.info("this worker starts", instance=self.settings.instance, topics=len(self.engine.source_topics),
                  tables=len(self.line.tables))  # fmt: skip
         changelogs = [self.names.changelog(table) for table in self.line.tables]
-        partitions = await ensure_changelogs(self.options, self.engine.source_topics, changelogs, self.names.group)
+        try:
+            partitions = await ensure_changelogs(self.options, self.engine.source_topics, changelogs, self.names.group)
+        except Fatal as error:
+            leave(error)
         app = self.app = ShardedApp(self.engine, self.options, partitions)
         add_pages(app, self.health, self.metrics)
         await self.effects.start()

@@ -174,6 +174,25 @@ async def test_a_worker_that_cannot_stop_in_order_ends_and_says_why(monkeypatch)
         await Worker(Broker(), [Reading()], {}, EngineSettings())._stop(SimpleNamespace(stop=broken))
 
 
+async def test_a_worker_that_cannot_start_ends_with_its_code(monkeypatch):
+    """A topic is missing: that is told in a line, and no traceback."""
+
+    async def missing(*_):
+        raise Fatal(EXIT_SPLIT_SHARD, "topics ['pixel.events'] do not exist")
+
+    left = []
+
+    def leaving(error):
+        left.append(error.code)
+        raise error
+
+    monkeypatch.setattr("streams.engine.worker.ensure_changelogs", missing)
+    monkeypatch.setattr("streams.engine.worker.leave", leaving)
+    with pytest.raises(Fatal):
+        await Worker(Broker(), [Reading()], {}, EngineSettings()).run()
+    assert left == [EXIT_SPLIT_SHARD]
+
+
 class TestHealth:
     """Health is derived from progress."""
 
