@@ -17,6 +17,8 @@ from connectors.vtex.errors import RESOURCES
 
 Verdict = Literal["ok", "failed", "unknown"]
 TIMEOUT_S: Final = 15.0
+LARGEST: Final = 1 << 20
+"""Bytes of an answer: those asked for have some hundred, and an address may be anybody's."""
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
@@ -199,9 +201,15 @@ def _simple(system: str, subject: str, answer: httpx.Response | str, wrong: str,
 
 
 async def _ask(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response | str:
+    body = bytearray()
     try:
-        return await http.request(method, url, **options)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        async with asyncio.timeout(TIMEOUT_S * 2), http.stream(method, url, **options) as answer:
+            async for part in answer.aiter_bytes():
+                body += part
+                if len(body) > LARGEST:
+                    return "its answer does not end"
+            return httpx.Response(answer.status_code, content=bytes(body))
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         # The error's own text can carry the address with its query; its kind says enough.
         return type(error).__name__
 

@@ -1,12 +1,13 @@
 """From keys to a connected store: what was typed wrongly is said, what was typed secretly is never sent back."""
 
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 
 from connectors.console import wizard
+from connectors.console.checks import LARGEST
 from connectors.console.connect import BusinessTakenError
 from connectors.console.drafts import Draft, Tickets
 from connectors.console.request import ConnectionRequest
@@ -164,6 +165,26 @@ async def test_what_could_not_be_found_out_stops_nobody(make_bench, connected):
     assert "Not everything could be found out" in await bench.html("/connect/review")
     assert (await connect(bench)).status_code == 303
     assert len(written) == 1
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end(make_bench):
+    """The address may be anybody's: neither memory nor time is given for it without bound."""
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 100:
+            sent += 1
+            yield b"x" * LARGEST
+
+    bench = make_bench()
+    bench.console.http = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, content=endless()))
+    )
+    await bench.post("/connect", **TYPED)
+
+    assert "did not answer (its answer does not end)" in await bench.html("/connect/review")
+    assert sent < 20
 
 
 async def test_mistakes_are_said_at_their_fields(make_bench):
