@@ -62,6 +62,7 @@ async def everything(settings: Settings, wish: Wish, tell: Tell, echo: Echo) -> 
         CommandError, KafkaSetupError: something does not come up; the message says what to do.
     """
     settings = _with_ports(settings, wish)
+    settings.state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # data, tables and logs are nobody else's
     given = settings.kafka_bootstrap_servers
     tell(f"using the broker at {given} (KAFKA_BOOTSTRAP_SERVERS)" if given else "starting Apache Kafka")
     async with resolve_broker(settings.broker(wish.data), tell) as connection:

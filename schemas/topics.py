@@ -116,7 +116,7 @@ KPI_CAMPAIGNS: Final = _topic(
     "kpi.campaigns", "store/campaign/basis/date/currency", CampaignKpis, ("compact", None), "kpis",
     "analysts, console", "Campaign KPIs.")  # fmt: skip
 EVENT_FATES: Final = _topic(
-    "event.fates", "store/source/offset", FateSummary, ("delete", 30 * DAY_MS), "every agent", "audit",
+    "event.fates", "store/agent/topic/offset/part", FateSummary, ("delete", 30 * DAY_MS), "every agent", "audit",
     "For each batch and store: offsets consumed, the count of each fate, what was not counted and why.")  # fmt: skip
 DEAD_LETTERS: Final = _topic(
     "dead.letters", "store/letter", DeadLetter, ("compact,delete", 90 * DAY_MS), "everyone", "people",

@@ -137,7 +137,9 @@ class EmbeddedKafka:
                     if not node.alive:
                         node.start()
                 await self.ready()
-            except (BrokerDied, BrokerUnreachable, OSError) as error:
+            except BrokerDied:
+                continue  # the next round tells it
+            except (BrokerUnreachable, OSError) as error:
                 log.warning("kafka could not be started again", reason=str(error))
             else:
                 log.warning("kafka listens again", bootstrap_servers=self.bootstrap_servers)
@@ -158,7 +160,7 @@ class EmbeddedKafka:
             return
         self._folder = self._data.absolute()
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds what people have told
             self._lock = (self._folder / ".lock").open("wb")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

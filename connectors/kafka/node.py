@@ -20,6 +20,7 @@ LEASH: Final = Path(__file__).with_name("leash.py")
 GRACE_S: Final = 10.0
 """Between SIGTERM and SIGKILL; a controlled shutdown takes 0.3 s alone, and up to 3 s while it records its classes."""
 STORY_LINES: Final = 12
+NO_ROOM: Final = 1 << 20
 
 
 @dataclass
@@ -163,8 +164,15 @@ class Node:
         code = None if self._leash is None else self._leash.poll()
         return BrokerDied(
             f"the broker (node {self.number}, {self.folder}) ended with exit code {code}. "
-            f"Its last words:\n{self.story()}"
+            f"{self._room()}Its last words:\n{self.story()}"
         )
+
+    def _room(self) -> str:
+        """Return that the disk is full, if it is: then the log cannot say so."""
+        with suppress(OSError):
+            if shutil.disk_usage(self.folder).free < NO_ROOM:
+                return "No room is left where it keeps its data: free some. "
+        return ""
 
     def _signal(self, number: signal.Signals) -> None:
         # The leash reaps the JVM; while the leash lives, the pid is the JVM's or a zombie's, never a stranger's.

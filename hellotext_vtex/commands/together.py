@@ -80,6 +80,7 @@ def demo(
     _line(broker)
 
     async def main(stop: Stop) -> int:
+        DEMO_STATE.parent.mkdir(exist_ok=True, mode=0o700)
         try:
             return await play(stop)
         finally:

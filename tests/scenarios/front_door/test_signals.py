@@ -47,6 +47,8 @@ async def test_what_is_just_starting_its_broker_takes_it_along(tmp_path, argumen
     assert list((tmp_path / "tmp").iterdir()) == []
     await until("nothing is left", lambda: not _at_work(tmp_path))
     assert not (tmp_path / ".state" / "running.json").exists()
+    kept = [folder for folder in (tmp_path / ".state", tmp_path / "kept") if folder.exists()]
+    assert [folder.stat().st_mode & 0o077 for folder in kept] == [0]  # what people have told is nobody else's to read
 
 
 def _wait_for(process, text):

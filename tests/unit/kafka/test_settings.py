@@ -3,6 +3,7 @@
 import socket
 import ssl
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from connectors.kafka import docker
 from connectors.kafka.connection import KafkaConnection, KafkaSecurity
 from connectors.kafka.errors import BrokerUnreachable, DataFolderUnusable, DockerUnavailable, PortTaken, WrongKey
+from connectors.kafka.node import Node
 from connectors.kafka.ports import free_ports, require_free
 from connectors.kafka.properties import Ports, server_properties
 from connectors.kafka.readiness import first_address
@@ -210,3 +212,13 @@ class TestSecretBox:
         """A row written by a hand gives the same clear error."""
         with pytest.raises(WrongKey):
             SecretBox(SecretBox.generate_key()).unseal(sealed)
+
+
+def test_a_broker_that_died_of_a_full_disk_is_told_so(tmp_path, monkeypatch):
+    """Its log cannot say it: that is on the same disk."""
+    node = Node(None, 1, tmp_path, {}, "64m", owner=1)
+    assert "No room" not in str(node.death())
+
+    monkeypatch.setattr("connectors.kafka.node.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+
+    assert "No room is left where it keeps its data: free some" in str(node.death())
