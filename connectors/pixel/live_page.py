@@ -17,6 +17,8 @@ Verdict = Literal["ok", "failed", "unknown"]
 
 _OK: Final = 200
 _POLICY: Final = "content-security-policy"
+_PORTS: Final = {"http": "80", "https": "443"}
+_OURS: Final = "/v1/"
 _TAG_MANAGERS: Final = ("googletagmanager.com/gtm.js", "gtm.start", "tags.tiqcdn.com", "cdn.segment.com")
 _OWN_CLIENT: Final = ("@hellotext/hellotext", "hellotext.js", "hellotext/dist")
 
@@ -58,6 +60,10 @@ class _Scripts(HTMLParser):
         elif tag == "meta" and values.get("http-equiv", "").lower() == _POLICY:
             self.policies.append(values.get("content", ""))
 
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """Take `<![...` for a comment, as browsers do; the library fails on what it does not know."""
+        return self.parse_bogus_comment(i, report)
+
 
 def check_page(page: LivePage, connection: StoreConnection, collector_url: str) -> tuple[Finding, ...]:
     """Return what is right and wrong about the snippet on a page of the store.
@@ -78,7 +84,7 @@ def check_page(page: LivePage, connection: StoreConnection, collector_url: str) 
 
 
 def _script(parsed: _Scripts, page: LivePage, connection: StoreConnection, collector_url: str) -> Finding:
-    ours = [tag for tag in parsed.scripts if urlsplit(tag.get("src", "")).path.endswith(PIXEL_PATH)]
+    ours = [tag for tag in parsed.scripts if _path(tag.get("src", "")).endswith(PIXEL_PATH)]
     if not ours:
         if any(mark in page.html for mark in _TAG_MANAGERS):
             return Finding(
@@ -106,7 +112,7 @@ def _surroundings(
         yield Finding("origin", "ok")
     if origin.startswith("https:") and not collector_url.startswith("https:"):
         yield Finding("https", "failed", "A page on https cannot call a collector on http: put TLS in front of it.")
-    policies = [page.headers.get(_POLICY, ""), *parsed.policies]
+    policies = [*page.headers.get(_POLICY, "").split(","), *parsed.policies]  # of several, each must allow it
     for directive in ("script-src", "connect-src"):
         if not all(_allows(policy, directive, _origin(collector_url), origin) for policy in policies):
             detail = f"The page's Content-Security-Policy forbids the collector: add {_origin(collector_url)} to "
@@ -116,6 +122,13 @@ def _surroundings(
             "other client", "unknown",
             "Hellotext's own client is on the page too: point it at the collector or remove it, or visits count twice.",
         )  # fmt: skip
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:  # such as a template's `//[[host]]/a.js`
+        return ""
 
 
 def _origin(url: str) -> str:
@@ -129,11 +142,24 @@ def _allows(policy: str, directive: str, wanted: str, page: str) -> bool:
     sources = rules.get(directive, rules.get("default-src"))
     if sources is None:
         return True
-    scheme, _, host = wanted.partition("://")
     for source in (text.lower() for text in sources):
-        if source in {"*", f"{scheme}:"} or (source == "'self'" and wanted == page):
+        if source in {"*", f"{urlsplit(wanted).scheme}:"} or (source == "'self'" and wanted == page):
             return True
-        named = source.rstrip("/").removeprefix(f"{scheme}://")
-        if named == host or (named.startswith("*.") and host.endswith(named[1:])):
+        if _covers(source, wanted):
             return True
     return False
+
+
+def _covers(source: str, wanted: str) -> bool:
+    """Return whether a policy's source, `[scheme://]host[:port][/path]`, covers an origin's /v1/."""
+    parts = urlsplit(wanted)
+    scheme, _, rest = source.rpartition("://")
+    place, slash, path = rest.partition("/")
+    host, _, port = place.partition(":")
+    own = str(parts.port or _PORTS.get(parts.scheme, ""))
+    if scheme not in {"", "http", parts.scheme} or port not in {"*", own, "" if own in _PORTS.values() else own}:
+        return False
+    if not ((slash + path).startswith(_OURS) or _OURS.startswith(slash + path)):
+        return False
+    name = parts.hostname or ""
+    return host == name or (host.startswith("*.") and name.endswith(host[1:]))
