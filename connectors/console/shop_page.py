@@ -68,10 +68,8 @@ class ShopPages:
                 answer, body = await self._get(http, url, parts)
                 if answer.status_code not in _REDIRECT or "location" not in answer.headers:
                     headers = {name.lower(): value for name, value in answer.headers.items()}
-                    return LivePage(
-                        url, answer.status_code, headers, body.decode(answer.encoding or "utf-8", "replace")
-                    )
-                url = urljoin(url, answer.headers["location"])
+                    return LivePage(url, answer.status_code, headers, _text(body, answer.encoding or "utf-8"))
+                url = _joined(url, answer.headers["location"])
         raise NotThatPageError("The page redirects in a circle: give the address that visitors end at.")
 
     async def _get(self, http: httpx.AsyncClient, url: str, parts: SplitResult) -> tuple[httpx.Response, bytes]:
@@ -106,6 +104,20 @@ def allowed_origins(connection: StoreConnection) -> tuple[str, ...]:
         *connection.origins, f"https://{account}.myvtex.com", f"https://{account}.vtexcommercestable.com.br",
         f"{url.scheme}://{url.netloc}",
     )  # fmt: skip
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise NotThatPageError("The page redirects to what is no address.") from None
+
+
+def _text(body: bytes, encoding: str) -> str:
+    try:
+        return body.decode(encoding, "replace")
+    except (LookupError, UnicodeError):  # Python's codecs that are none of texts
+        return body.decode("utf-8", "replace")
 
 
 def judged(url: str, connection: StoreConnection) -> SplitResult:

@@ -67,6 +67,23 @@ def test_any_text_is_judged(text):
     assert parts.scheme in {"http", "https"}
 
 
+@pytest.mark.parametrize("charset", ["base64", "idna", "punycode", "undefined", "nonsense"])
+async def test_an_encoding_that_is_none_is_read_as_utf_8(charset):
+    """Whatever a shop's server says: the tags are ASCII in any."""
+    headers = {"content-type": f"text/html; charset={charset}"}
+    shop, _ = pages(httpx.Response(200, headers=headers, content=b"<p>\xff\xe4</p>"), "93.184.216.34")
+
+    assert (await shop.fetch("https://www.acme.com.br/")).html.startswith("<p>")
+
+
+async def test_a_redirect_to_what_is_no_address_is_said():
+    """As every other mistake of a shop's page."""
+    shop, _ = pages(httpx.Response(302, headers={"location": "http://[["}), "93.184.216.34")
+
+    with pytest.raises(NotThatPageError, match="redirects to what is no address"):
+        await shop.fetch("https://www.acme.com.br/")
+
+
 @pytest.mark.parametrize("addresses", [
     ["127.0.0.1"], ["10.1.2.3"], ["192.168.0.9"], ["169.254.169.254"], ["::1"], ["fd00::1"], ["::ffff:127.0.0.1"],
     ["0.0.0.0"],  # noqa: S104  refused, not bound
