@@ -43,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
 
     Changes nothing but the key, which it makes where none is.
     """
-    findings = [_python(), _java(), _jars(), *_names(), _disk(settings), *_ports(settings)]
+    findings = [_python(), _java(settings), _jars(), *_names(), _disk(settings), *_ports(settings)]
     try:
         settings = with_broker(settings)
     except SettingsError as error:
@@ -77,9 +77,9 @@ def _python() -> Finding:
     return Finding("python", "ok", f"{version}, aiokafka {aiokafka.__version__}")
 
 
-def _java() -> Finding:
+def _java(settings: Settings) -> Finding:
     try:
-        java = find_java()
+        java = find_java(settings.java_home)
     except KafkaSetupError as error:
         return Finding("java", "warning", f"{error} (needed for the embedded broker only)")
     return Finding("java", "ok", f"{java.version} ({java.command})")

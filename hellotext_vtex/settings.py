@@ -47,6 +47,7 @@ class Settings(BaseSettings):
 
     kafka_bootstrap_servers: str = Field(default="", description="A broker that runs: host:port,host:port.")
     kafka_docker: bool = Field(default=False, description="Without one: run the broker in Docker, not embedded.")
+    java_home: Path | None = Field(default=None, description="A Java to look at first, for the embedded broker.")
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$", description="Before every topic.")
     kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
     kafka_sasl_mechanism: SaslMechanism = "PLAIN"
@@ -113,8 +114,9 @@ class Settings(BaseSettings):
     def broker(self, data: Path | None = None, port: int | None = None) -> BrokerWish:
         """Return which broker to have."""
         return BrokerWish(
-            self.kafka_bootstrap_servers, self.kafka_docker, self.topic_prefix, self._security(), data=data, port=port
-        )
+            self.kafka_bootstrap_servers, self.kafka_docker, self.topic_prefix, self._security(), data=data, port=port,
+            java_home=self.java_home,
+        )  # fmt: skip
 
     def _security(self) -> KafkaSecurity:
         try:

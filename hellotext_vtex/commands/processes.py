@@ -40,7 +40,7 @@ def broker(
     settings = started()
 
     async def main(stop: Stop) -> None:
-        async with EmbeddedKafka(data, port or None, heap, progress=_tell) as kafka:
+        async with EmbeddedKafka(data, port or None, heap, java_home=settings.java_home, progress=_tell) as kafka:
             stop.heed()
             servers = kafka.bootstrap_servers
             running = Running(servers, settings.topic_prefix, str(settings.state_folder), os.getpid())

@@ -149,3 +149,10 @@ def test_every_command_says_so(monkeypatch):
     assert "there is no SECRET_KEY" in finding.detail
     assert "SECRETS_KEY is meant" in finding.detail
     assert "a value" not in str(logs)
+
+
+def test_java_home_is_handed_to_the_broker(monkeypatch):
+    """As every program that runs Java has it."""
+    monkeypatch.setenv("JAVA_HOME", "/opt/java-21")
+
+    assert read_settings().broker().java_home == Path("/opt/java-21")
