@@ -223,7 +223,7 @@ def instant(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise _unreadable()
     seconds = value / 1000 if abs(value) >= _MS_FROM else value
-    if not 0 < seconds <= _LAST_SECOND:
+    if not 0.001 <= seconds <= _LAST_SECOND:  # noqa: PLR2004  a millisecond, which is what is kept
         raise _unreadable()
     return round(seconds * 1000)
 

@@ -156,6 +156,7 @@ class TestReadEvent:
             ({"action": "x", "tracked_at": {}}, "tracked_at"),
             ({"action": "x", "tracked_at": True}, "tracked_at"),
             ({"action": "x", "tracked_at": -5}, "tracked_at"),
+            ({"action": "x", "tracked_at": 0.0001}, "tracked_at"),
         ],
     )
     def test_a_breach_of_the_contract_names_its_parameter(self, body, parameter):
