@@ -56,10 +56,10 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     try:
         await consumer.stop()
     except asyncio.CancelledError:
+        await consumer._client.close()  # noqa: SLF001  what stop() did not come to
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
-        await consumer._client.close()  # noqa: SLF001  what stop() did not come to
 
 
 class CommittedReader:

@@ -136,7 +136,11 @@ class Group:
         self._consumer.subscribe(
             [self._connection.topic(STORES.name), self._hints], listener=_Listener(self._assigned, self._revoked)
         )
-        await self._consumer.start()
+        try:
+            await self._consumer.start()
+        except BaseException:
+            await stop_consumer(self._consumer)
+            raise
         committing = asyncio.create_task(self._commit(), name="commit hints")
         try:
             ready()
