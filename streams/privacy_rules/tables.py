@@ -33,7 +33,7 @@ def _known(name: str, row: Row, person: Person) -> Row:
 
 def _links(name: str, row: Row, person: Person) -> Row:
     # Somebody who stays may once have had it, too: what names it would stand for ever.
-    if name.partition("/")[2] in person.hashes:
+    if name.partition("/")[2] in person.hashes | person.users:
         return None
     return [entry for entry in row if entry[1] not in person.users] or None
 

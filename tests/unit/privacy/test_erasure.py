@@ -132,10 +132,10 @@ async def test_others_stay_as_they_are(lived):
     assert lived.latest(topics.VTEX_CUSTOMERS)[topics.VTEX_CUSTOMERS.key("acme", "bob")]["first_name"] == "Robert"
 
 
-async def test_an_email_that_somebody_else_once_had_is_forgotten(lived):
-    """Bob's account was opened under Ana's address and corrected later: that it once had it goes with the address."""
-    lived.customer("bob", day=2, email=ANA["email"], first_name="Bob")
-    lived.customer("bob", day=3, email="bob@shop.example", first_name="Bob")
+async def test_what_somebody_else_once_had_is_forgotten(lived):
+    """Bob was entered under Ana's address and id, and corrected later: that he once had them goes with them."""
+    lived.customer("bob", day=2, email=ANA["email"], user_id=U, first_name="Bob")
+    lived.customer("bob", day=3, email="bob@shop.example", user_id="user-bob", first_name="Bob")
     await lived.settle()
 
     _, remains = await lived.forget(emails=ANA["email"])
