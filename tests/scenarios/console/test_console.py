@@ -1,6 +1,7 @@
 """The console as a process has it, on a real Kafka: what stands in the topics is on its pages, and stays so."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -91,6 +92,15 @@ async def test_what_stands_in_the_topics_is_on_the_pages(kafka):
         await told.aclose()
 
 
+async def press_connect(http) -> httpx.Response:
+    """What the review's form sends: its hidden field says which description it shows."""
+    page = (await http.get("/connect/review")).text
+    assert "Not everything could be found out" in page
+    revision = re.search(r'name="revision" value="([^"]+)"', page)
+    assert revision is not None
+    return await http.post("/connect/review", data={"action": "connect", "revision": revision[1]})
+
+
 async def test_a_merchant_connects_a_store(kafka):
     """Through the wizard, vendors being away: sealed in the topic, known at once, secrets shown once."""
     typed = {
@@ -102,8 +112,7 @@ async def test_a_merchant_connects_a_store(kafka):
         await ready(http)
         assert (await http.get("/")).headers["location"] == "/connect"
         assert (await http.post("/connect", data=typed)).headers["location"] == "/connect/review"
-        assert "Not everything could be found out" in (await http.get("/connect/review")).text
-        connected = await http.post("/connect/review", data={"action": "connect"})
+        connected = await press_connect(http)
         assert connected.headers["location"] == "/stores/acme/setup"
 
         record = (await latest_by_key(kafka, topics.STORES.name))[b"acme"]
@@ -120,7 +129,7 @@ async def test_a_merchant_connects_a_store(kafka):
 
         # Connected again, with another token: its own secrets stay.
         await http.post("/connect", data={**typed, "vtex_app_token": "T-NEW"})
-        await http.post("/connect/review", data={"action": "connect"})
+        await press_connect(http)
         renewed = (await latest_by_key(kafka, topics.STORES.name))[b"acme"]
         row_of = StoreConnection.model_validate_json(renewed.value)
         assert BOX.unseal(row_of.vtex.app_token) == "T-NEW"
