@@ -84,7 +84,7 @@ async def wait_until_ready(
                 writer.close()
                 found = await count_brokers(connection)
         except OSError as error:
-            reason = str(error) or "it is silent"  # a timeout says nothing
+            reason = str(error) or reason  # a timeout says nothing: it may be ours, in the middle of the last attempt
         except KafkaError as error:
             refusal = await why_refused(connection, *address)
             reason = refusal.reason if refusal else str(error)

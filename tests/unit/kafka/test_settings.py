@@ -1,5 +1,6 @@
 """What brokers and clients are told: properties, security, ports, Docker, sealed secrets."""
 
+import asyncio
 import socket
 import ssl
 from pathlib import Path
@@ -14,7 +15,7 @@ from connectors.kafka.errors import BrokerUnreachable, DataFolderUnusable, Docke
 from connectors.kafka.node import Node
 from connectors.kafka.ports import free_ports, require_free
 from connectors.kafka.properties import Ports, server_properties
-from connectors.kafka.readiness import first_address
+from connectors.kafka.readiness import first_address, wait_until_ready
 from connectors.kafka.resolve import BrokerWish, resolve_broker
 from connectors.kafka.secrets import SecretBox
 
@@ -222,3 +223,18 @@ def test_a_broker_that_died_of_a_full_disk_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setattr("connectors.kafka.node.shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
 
     assert "No room is left where it keeps its data: free some" in str(node.death())
+
+
+async def test_the_end_of_our_patience_hides_no_reason(monkeypatch):
+    """Cut off in its last attempt, it still tells what the attempts before met with."""
+    attempts = iter([ConnectionRefusedError(111, "Connection refused")])
+
+    async def connect(*_):
+        for error in attempts:
+            raise error
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("connectors.kafka.readiness.asyncio.open_connection", connect)
+
+    with pytest.raises(BrokerUnreachable, match="Connection refused"):
+        await wait_until_ready(KafkaConnection("127.0.0.1:9"), seconds=0.2)
