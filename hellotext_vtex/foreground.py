@@ -7,11 +7,12 @@ import asyncio
 import errno
 import json
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, Final, NoReturn, TypeVar
 
@@ -120,6 +121,7 @@ def serve(main: Callable[[Stop], Awaitable[int | None]], *, given_up: int = 0) -
     """
 
     async def work() -> int:
+        _open_as_many_files_as_allowed()
         stop = Stop()
         task = asyncio.ensure_future(main(stop))
         loop = asyncio.get_running_loop()
@@ -140,6 +142,13 @@ def serve(main: Callable[[Stop], Awaitable[int | None]], *, given_up: int = 0) -
     code = execute(work)
     if code:
         raise typer.Exit(code)
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """Raise the soft limit, often 1,024, to the hard one: a worker of 200 shards or a busy collector has more open."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError):  # macOS calls its limit infinite, and takes less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _ask(stop: Stop, task: "asyncio.Future[int | None]") -> None:

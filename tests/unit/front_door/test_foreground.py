@@ -57,3 +57,15 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do():
     message = told(OSError(errno.EROFS, "Read-only file system", ".state"))
 
     assert message == ".state: Read-only file system: free room there, or run it where it may write (STATE_FOLDER)"
+
+
+def test_a_process_may_open_as_many_files_as_it_is_allowed():
+    """The soft limit that a shell hands on is for programs of another kind."""
+    program = (
+        "import resource as r; from hellotext_vtex import foreground\n"
+        "_, most = r.getrlimit(r.RLIMIT_NOFILE); r.setrlimit(r.RLIMIT_NOFILE, (256, most))\n"
+        "async def main(stop): print(r.getrlimit(r.RLIMIT_NOFILE) == (most, most))\n"
+        "foreground.serve(main)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
