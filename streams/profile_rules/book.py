@@ -31,6 +31,7 @@ class Entry:
         bucket: of the store's roster.
         syncs: by destination.
         shared: other customers in the same profile, by destination.
+        parted: the profile that it has left because it had nothing in common with who is in it, by destination.
         gave: hashes that it had at the destinations and has no more, by destination: another may be waiting for one.
     """
 
@@ -44,6 +45,7 @@ class Entry:
     bucket: int = -1
     syncs: dict[str, Sync] = field(default_factory=dict)
     shared: dict[str, list[str]] = field(default_factory=dict)
+    parted: dict[str, str] = field(default_factory=dict)
     gave: dict[str, list[str]] = field(default_factory=dict)
     removed: bool = False
     before: Any = None
@@ -52,6 +54,15 @@ class Entry:
     def recency(self) -> tuple[int, str]:
         """The order in which customers who share a profile take precedence."""
         return self.at, self.customer
+
+    def meets(self, other: "Entry") -> bool:
+        """Whether the two have an e-mail or a phone in common, so that a destination takes them for one."""
+        mine, theirs = self.content, other.content
+        if mine is None or theirs is None:
+            return False
+        return (mine.email_hash is not None and mine.email_hash == theirs.email_hash) or (
+            mine.phone_hash is not None and mine.phone_hash == theirs.phone_hash
+        )
 
     def sync(self, destination: str) -> Sync:
         """Return where it stands at a destination."""
@@ -76,7 +87,7 @@ class Entry:
             "content": None if self.content is None else _kept(self.content),
             "version": self.version, "at": self.at, "deleted": self.deleted, "gone": self.gone, "bucket": self.bucket,
             "syncs": {name: sync.row() for name, sync in self.syncs.items()},
-            "shared": self.shared, "gave": self.gave,
+            "shared": self.shared, "parted": self.parted, "gave": self.gave,
         }  # fmt: skip
 
 
@@ -141,6 +152,7 @@ def _entry(store: str, customer: str, row: dict[str, Any]) -> Entry:
         version=row["version"], at=row["at"], deleted=row["deleted"], gone=row["gone"], bucket=row["bucket"],
         syncs={name: Sync.of(sync) for name, sync in row["syncs"].items()},
         shared={name: list(others) for name, others in row["shared"].items()},
+        parted=dict(row.get("parted", {})),
         gave={name: list(hashes) for name, hashes in row["gave"].items()},
         before=row,
     )  # fmt: skip

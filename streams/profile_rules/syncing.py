@@ -28,7 +28,7 @@ from streams.profile_rules.mapping import (
     reachable,
     target_of,
 )
-from streams.profile_rules.sharing import Sharing
+from streams.profile_rules.sharing import Group, Sharing
 from streams.profile_rules.stores import GATE_RETRY_MS, Gate, StoreBook
 from streams.stores import KnownStore
 
@@ -148,12 +148,44 @@ class Syncing:
             return sync, None
         if entry.gone:
             return sync, wanted
-        others = [other for other in members if not other.deleted]
+        return self._among_the_living(entry, destination, sync, wanted, group)
+
+    def _among_the_living(
+        self, entry: Entry, destination: str, sync: Sync, wanted: Wanted, group: Group
+    ) -> tuple[Sync, Wanted | None]:
+        others = [other for other in self._members(entry, group.customers) if not other.deleted]
+        if wanted.reachable and self._has_parted(entry, destination, group, others):
+            return self._apart(entry, destination, sync, others), wanted
         self._tell(entry, destination, others)
         sync = replace(sync, fingerprint=group.content)
         if any(other.recency > entry.recency for other in others):
             return yield_to(sync, self._shard.now), None
         return sync, wanted
+
+    @staticmethod
+    def _has_parted(entry: Entry, destination: str, group: Group, others: list[Entry]) -> bool:
+        """Say whether a customer has nothing in common any more with who is in the profile, and with what stands there.
+
+        A destination that answers a create with the same profile all the same is not asked twice.
+        """
+        latest = max(others, key=lambda other: other.recency, default=entry)
+        stands = latest.sync(destination)
+        return (
+            latest.recency > entry.recency
+            and stands.revision == latest.version
+            and stands.fingerprint == group.content != ""
+            and entry.parted.get(destination) != stands.id
+            and not any(entry.meets(other) for other in others)
+        )
+
+    def _apart(self, entry: Entry, destination: str, sync: Sync, others: list[Entry]) -> Sync:
+        """Take a customer out of the profile of others, for one of its own: nobody would reach it there."""
+        profile = str(sync.id)
+        self._sharing.leave(entry.store, destination, profile, entry.customer)
+        entry.parted[destination] = profile
+        entry.shared.pop(destination, None)
+        self._tell_all(destination, others)
+        return replace(sync, id=None, fingerprint="", tries=0, refused=None, first=None)
 
     def _left(self, known: KnownStore, entry: Entry, destination: str, profile: str) -> bool:
         """Take a deleted customer out of its profile; say whether somebody is left, for whom it may be their turn."""

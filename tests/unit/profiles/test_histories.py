@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.destinations import StandInHellotext
@@ -14,6 +14,7 @@ EMAILS = {"c1": "a@shop.example", "c2": "a@shop.example", "c3": "b@shop.example"
 steps = st.one_of(
     st.tuples(st.just("change"), st.sampled_from(CUSTOMERS), st.sampled_from("xyz")),
     st.tuples(st.just("delete"), st.sampled_from(CUSTOMERS)),
+    st.tuples(st.just("part"), st.sampled_from(("c1", "c2"))),
     st.tuples(st.just("again"), st.sampled_from(CUSTOMERS)),
     st.tuples(st.just("call")),
     st.tuples(st.just("lose"), st.sampled_from([0.0, 0.5, 1.0])),
@@ -29,6 +30,7 @@ class Shop:
         self.world = World(StandInHellotext(seed=seed))
         self.now = {}
         self.days = 0
+        self.emails = dict(EMAILS)
 
     async def do(self, step):
         """Take one step."""
@@ -38,7 +40,7 @@ class Shop:
     async def _put(self, customer, **changes):
         self.days += 1
         version = self.now[customer].version + 1 if customer in self.now else 1
-        values = {"email": EMAILS[customer], **changes}
+        values = {"email": self.emails[customer], **changes}
         self.now[customer] = a_customer(
             customer, version, source_version=f"2026-01-01T00:00:00.{self.days:07d}Z", **values
         )
@@ -46,6 +48,10 @@ class Shop:
 
     async def _change(self, customer, name):
         await self._put(customer, first_name=f"{customer} {name}")
+
+    async def _part(self, customer):
+        self.emails[customer] = f"{customer}@shop.example"
+        await self._put(customer)
 
     async def _delete(self, customer):
         if customer in self.now:
@@ -74,8 +80,14 @@ class Shop:
         return {one.email: one.first_name for one in latest}
 
 
+SHARED = [("change", "c1", "x"), ("call",), ("change", "c2", "y"), ("call",)]
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(steps, max_size=60), st.integers(0, 3))
+@example([*SHARED, ("part", "c2")], 0)
+@example([*SHARED, ("part", "c1"), ("lose", 1.0), ("call",), ("restart",), ("change", "c2", "z")], 1)
+@example([*SHARED, ("part", "c1"), ("call",), ("part", "c2"), ("delete", "c1")], 2)
 def test_the_end_is_that_of_the_shop(history, seed):
     """One profile for each e-mail at most, and in it the newest state of the customer who changed last."""
 

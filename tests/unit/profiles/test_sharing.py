@@ -4,7 +4,15 @@ import itertools
 
 import pytest
 
+from tests.destinations import StandInHellotext
 from tests.unit.profiles.conftest import World, a_customer
+
+
+class KeepsTogether(StandInHellotext):
+    """Takes everybody for one person."""
+
+    def _match(self, body):
+        return next(iter(self.profiles), None)
 
 
 class TestShared:
@@ -51,6 +59,48 @@ class TestShared:
         assert world.hellotext.profiles["P1"]["first_name"] == "one"
         assert (world.state("c1").shared_with, world.state("c2").shared_with) == ((), ())
         assert world.at("c2").state == "deleted"
+
+
+class TestParted:
+    """Two customers in one profile, who have nothing in common any more."""
+
+    @pytest.mark.parametrize("changed", ["c1", "c2"])
+    async def test_each_has_a_profile_of_its_own(self, world, changed):
+        """Whoever changed takes the profile along, with what stands in it; the other is reached by a new one."""
+        await world.feed(a_customer("c1", email="a@shop.example", phone="+5511987654321"))
+        await world.settle()
+        await world.feed(a_customer("c2", day=2, email="b@shop.example", phone="+5511987654321"))
+        await world.settle()
+        assert world.state("c1").shared_with == ("c2",)
+        own = "a@shop.example" if changed == "c1" else "b@shop.example"
+        await world.feed(a_customer(changed, 2, day=3, email=own, phone="+5511987650000"))
+        await world.settle()
+        profiles = {one: world.hellotext.profiles[world.at(one).id] for one in ("c1", "c2")}
+        assert {one: row["email[primary]"] for one, row in profiles.items()} == {
+            "c1": "a@shop.example", "c2": "b@shop.example",
+        }  # fmt: skip
+        assert profiles[changed]["phone[mobile]"] == "+5511987650000"
+        assert profiles["c2" if changed == "c1" else "c1"]["phone[mobile]"] == "+5511987654321"
+        assert (world.at(changed).id, len(world.hellotext.profiles)) == ("P1", 2)
+        assert (world.state("c1").shared_with, world.state("c2").shared_with) == ((), ())
+
+    async def test_a_destination_that_keeps_them_together_is_not_asked_again(self):
+        """It may know what we do not: one more create, and they share the profile as before."""
+        world = World(KeepsTogether())
+        await world.feed(a_customer("c1", email="a@shop.example", phone="+5511987654321"))
+        await world.settle()
+        await world.feed(a_customer("c2", day=2, email="b@shop.example", phone="+5511987654321"))
+        await world.settle()
+        await world.feed(a_customer("c2", 2, day=3, email="b@shop.example", phone="+5511987650000"))
+        await world.settle()
+        assert world.hellotext.paths() == ["POST /v1/profiles"] * 2 + ["PATCH /v1/profiles/P1", "POST /v1/profiles",
+                                                                       "PATCH /v1/profiles/P1"]  # fmt: skip
+        assert world.hellotext.profiles["P1"]["email[primary]"] == "b@shop.example"
+        made = len(world.hellotext.paths())
+        await world.feed(a_customer("c2", 3, day=4, email="b@shop.example", phone="+5511987650000", first_name="Bea"))
+        await world.settle()
+        assert world.state("c1").shared_with == ("c2",)
+        assert world.hellotext.paths()[made:] == ["PATCH /v1/profiles/P1"]
 
 
 class TestHandedOn:
