@@ -54,7 +54,7 @@ class Deduplicate(Agent):
 def fill(part: Part, keys: int) -> None:
     """Put so many keys into a table, and wait until RocksDB has put them in order: nobody writes so many at once."""
     for first in range(0, keys, 10_000):
-        part.apply(dict.fromkeys(map(_name, range(first, min(keys, first + 10_000))), b"1"), FILLED_AT, first)
+        part.apply(dict.fromkeys(map(_name, range(first, min(keys, first + 10_000))), b"1"), FILLED_AT, 0)
     while isinstance(part, DiskPart) and part.compacting:
         time.sleep(0.1)
     gc.collect()  # what a worker does as it goes
