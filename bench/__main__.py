@@ -1,4 +1,4 @@
-"""`python -m bench`: every part beside its peers, on one embedded broker, in one run.
+"""`python -m bench`: every part beside its peers, on one embedded broker for both, in one run.
 
 Writes bench/results/latest.json, a list of `{"job", "subject", "peer", "value", "peer_value", "unit", "ratio",
 "better": "higher"|"lower", "runs"}`; a part that was not run keeps its earlier rows. Compare ratios: absolute figures
@@ -24,18 +24,15 @@ PARTS: dict[str, Measure] = {
 
 
 async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """Run the parts asked for, one after the other."""
-    if args.bootstrap:
-        return await _on(args.bootstrap, args)
-    async with EmbeddedKafka(heap="1g") as kafka:
-        return await _on(kafka.bootstrap_servers, args)
-
-
-async def _on(bootstrap: str, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run the parts asked for, one after the other: each on a broker of its own, which holds nothing of the others."""
     found = []
     for part in args.parts:
         print(f"== {part}", flush=True)
-        found += await PARTS[part]({"bootstrap_servers": bootstrap}, args)
+        if args.bootstrap:
+            found += await PARTS[part]({"bootstrap_servers": args.bootstrap}, args)
+            continue
+        async with EmbeddedKafka(heap="1g") as kafka:
+            found += await PARTS[part]({"bootstrap_servers": kafka.bootstrap_servers}, args)
     return found
 
 
@@ -52,7 +49,7 @@ def main() -> int:
     """Parse, run, write, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}; all by default")
-    parser.add_argument("--bootstrap", help="a broker that runs; an embedded one by default")
+    parser.add_argument("--bootstrap", help="a broker that runs; embedded ones by default")
     parser.add_argument("--runs", type=int, default=3, help="of each peer")
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--customers", type=int, default=1_000_000, help="of the backfill")
