@@ -13,9 +13,11 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     KafkaConnectionError,
+    KafkaError,
     TopicAlreadyExistsError,
     for_code,
 )
+from aiokafka.protocol.metadata import MetadataRequest
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
@@ -23,6 +25,7 @@ from connectors.kafka.readiness import refused_by
 
 HEARD_TIMEOUT_S: Final = 30.0
 HEARD_POLL_S: Final = 0.02
+BROKER_TIMEOUT_S: Final = 3.0
 SET_ON_THE_TOPIC: Final = 1
 """Kafka's ConfigSource DYNAMIC_TOPIC_CONFIG: set on the topic itself, not inherited from the broker."""
 
@@ -43,15 +46,16 @@ class Admin:
     def __init__(self, client: AIOKafkaAdminClient) -> None:
         self._client = client
 
-    async def shapes(self) -> dict[str, TopicShape]:
-        """Return every topic of the broker."""
+    async def shapes(self, broker: int | None = None) -> dict[str, TopicShape]:
+        """Return every topic, as one broker knows them: any, unless it is named."""
+        answer = await self._client._send_request(MetadataRequest(None), broker)  # noqa: SLF001  what describe_topics does
         return {
             topic["topic"]: TopicShape(
                 partitions=len(topic["partitions"]),
                 replication=min((len(part["replicas"]) for part in topic["partitions"]), default=0),
                 ready=bool(topic["partitions"]) and all(part["leader"] >= 0 for part in topic["partitions"]),
             )
-            for topic in await self._client.describe_topics()
+            for topic in answer.to_object()["topics"]
             if not topic["error_code"]
         }
 
@@ -101,8 +105,16 @@ class Admin:
         await self._until(f"settings of {', '.join(sorted(topics))} are seen", lambda: self._stand(topics))
 
     async def _ready(self, names: Iterable[str]) -> bool:
-        shapes = await self.shapes()
-        return all(name in shapes and shapes[name].ready for name in names)
+        """Whether every broker that answers knows the topics and their leaders: a client may ask any of them next."""
+        for broker in (await self._client.describe_cluster())["brokers"]:
+            try:
+                async with asyncio.timeout(BROKER_TIMEOUT_S):
+                    shapes = await self.shapes(broker["node_id"])
+            except (KafkaError, TimeoutError):
+                continue  # it is down, and learns of them before it is up again
+            if not all(name in shapes and shapes[name].ready for name in names):
+                return False
+        return True
 
     async def _stand(self, topics: Mapping[str, Mapping[str, str]]) -> bool:
         found = await self.settings(topics)

@@ -120,8 +120,8 @@ async def test_a_topic_that_appears_meanwhile_is_not_taken_as_it_is(empty_kafka,
         await admin.create({name: {}}, 2, 1)
     look, looks = Admin.shapes, iter([True])
 
-    async def late_look(self):
-        return {} if next(looks, False) else await look(self)
+    async def late_look(self, broker=None):
+        return {} if next(looks, False) else await look(self, broker)
 
     monkeypatch.setattr(Admin, "shapes", late_look)
 
