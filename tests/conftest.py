@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from connectors.kafka.admin import open_admin
@@ -28,6 +29,11 @@ PARTITIONS = 4
 GIVEN = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 HEAP = "640m"
 """Two workers' topics at a time; the default 384 MB is for one shop."""
+
+
+# How fast examples are drawn tells of the machine: in a fresh environment the first texts may take seconds.
+hypothesis.settings.register_profile("ours", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
+hypothesis.settings.load_profile("ours")
 
 
 def pytest_report_header() -> str:

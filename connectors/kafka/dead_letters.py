@@ -231,7 +231,10 @@ async def _producer(connection: KafkaConnection) -> AsyncIterator[AIOKafkaProduc
         raise await refused_by(connection, error) from error
     try:
         yield producer
-    except (ProducerFenced, InvalidProducerEpoch) as error:
+    except (ProducerFenced, InvalidProducerEpoch, AssertionError) as error:
+        # aiokafka asserts its own state, and trips over it when it hears of the fence only while it aborts.
+        if isinstance(error, AssertionError) and "FATAL_ERROR" not in str(error):
+            raise
         raise RedriveInterrupted(
             "another redrive began meanwhile and took over: what this one had not committed was not sent. "
             "List the letters again, and redrive what is left."
