@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import httpx
 
+from connectors.bounded import read_at_most
 from connectors.console.request import ConnectionRequest
 from connectors.vtex.errors import RESOURCES
 
@@ -201,14 +202,12 @@ def _simple(system: str, subject: str, answer: httpx.Response | str, wrong: str,
 
 
 async def _ask(http: httpx.AsyncClient, method: str, url: str, **options: Any) -> httpx.Response | str:
-    body = bytearray()
     try:
         async with asyncio.timeout(TIMEOUT_S * 2), http.stream(method, url, **options) as answer:
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) > LARGEST:
-                    return "its answer does not end"
-            return httpx.Response(answer.status_code, content=bytes(body))
+            body = await read_at_most(answer, LARGEST)
+            return (
+                "its answer does not end" if len(body) > LARGEST else httpx.Response(answer.status_code, content=body)
+            )
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         # The error's own text can carry the address with its query; its kind says enough.
         return type(error).__name__

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
 
+from connectors.bounded import read_at_most
 from connectors.pixel.live_page import LivePage
 from schemas.stores import StoreConnection
 
@@ -77,13 +78,9 @@ class ShopPages:
         address = await self._address(host, port)
         target = httpx.URL(url).copy_with(host=address, port=port, fragment=None)
         headers = {"Host": parts.netloc, "User-Agent": "hellotext-vtex page check", "Accept": "text/html"}
-        body = bytearray()
         async with http.stream("GET", target, headers=headers, extensions={"sni_hostname": host}) as answer:
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > BYTES:
-                    break
-        return answer, bytes(body[:BYTES])
+            body = await read_at_most(answer, BYTES)
+        return answer, body[:BYTES]
 
     async def _address(self, host: str, port: int) -> str:
         try:

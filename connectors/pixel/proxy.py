@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx
 
+from connectors.bounded import read_at_most
 from connectors.pixel.answers import Answer, busy, other, refusal
 from connectors.pixel.settings import CollectorSettings
 
@@ -50,14 +51,11 @@ class Proxy:
     async def _call(self, url: str, method: str, headers: dict[bytes, bytes], body: bytes) -> Answer:
         passed = [(name, headers[name]) for name in _PASSED if name in headers]
         async with self._client.stream(method, url, headers=passed, content=body) as response:
-            parts, size = [], 0
-            async for part in response.aiter_bytes():
-                parts.append(part)
-                size += len(part)
-                if size > _LARGEST:
-                    return refusal(502, "upstream_too_large", "Hellotext's answer is too large.")
+            told = await read_at_most(response, _LARGEST)
+            if len(told) > _LARGEST:
+                return refusal(502, "upstream_too_large", "Hellotext's answer is too large.")
             content_type = response.headers.get("content-type", "application/json")
-            return other(response.status_code, b"".join(parts), content_type)
+            return other(response.status_code, told, content_type)
 
     async def close(self) -> None:
         """Close the connections."""

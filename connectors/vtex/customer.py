@@ -122,7 +122,12 @@ def _text(value: object) -> str | None:
         value = str(value)  # stores keep documents and phones as numbers, too
     if not isinstance(value, str) or _masked(value):
         return None
-    return _CONTROL.sub(" ", value[:LONGEST]).strip() or None
+    return cleaned(value)
+
+
+def cleaned(text: str) -> str | None:
+    """Return a text without control characters and no longer than `LONGEST`; None when nothing is left of it."""
+    return _CONTROL.sub(" ", text[:LONGEST]).strip() or None
 
 
 def _custom(document: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from connectors.vtex.customer import LONGEST
+from connectors.vtex.customer import cleaned
 from connectors.vtex.errors import ContractChanged
 from schemas.clock import to_ms, to_text
 from schemas.personal import normal_email
@@ -13,7 +13,6 @@ from schemas.vtex import ReadBy
 _PROTECTED: Final = re.compile(r"\*.*@.*\*|@.*\*.*\*")
 """How the PII architecture masks an address: `j***.d**@e******.c**` (NOTES 3)."""
 _FRACTION: Final = re.compile(r"\.(\d+)")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _DIGITS: Final = 7
 _MOST: Final = 10**15
 """Minor units; a number beyond is a mistake, and cannot be added to others."""
@@ -155,7 +154,7 @@ def _text(value: object) -> str | None:
         value = str(value)
     if not isinstance(value, str) or "*" in value:
         return None
-    return _CONTROL.sub(" ", value[:LONGEST]).strip() or None
+    return cleaned(value)
 
 
 def _instant(text: str) -> str:
