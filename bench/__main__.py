@@ -31,7 +31,7 @@ async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
         if args.bootstrap:
             found += await PARTS[part]({"bootstrap_servers": args.bootstrap}, args)
             continue
-        async with EmbeddedKafka(heap="1g") as kafka:
+        async with EmbeddedKafka(heap="1g", lasting=True) as kafka:
             found += await PARTS[part]({"bootstrap_servers": kafka.bootstrap_servers}, args)
     return found
 

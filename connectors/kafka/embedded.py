@@ -21,6 +21,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
@@ -59,6 +60,8 @@ class EmbeddedKafka:
         progress: told how far a first download is; called from another thread.
         owner: pid of the process with which the broker ends; this one by default.
         settings: of the broker, above ours, such as `{"listeners": ...}`.
+        lasting: whether it is there to stay: slower to start, faster after a minute (runtime.py). Where data is kept,
+            by default.
     """
 
     size = 1
@@ -66,7 +69,7 @@ class EmbeddedKafka:
     def __init__(
         self, data: Path | None = None, port: int | None = None, heap: str = DEFAULT_HEAP, *, cache: Path | None = None,
         java_home: Path | None = None, progress: Progress | None = None, owner: int | None = None,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, object] | None = None, lasting: bool | None = None,
     ) -> None:  # fmt: skip
         self._data = data
         self._port = port
@@ -74,6 +77,7 @@ class EmbeddedKafka:
         self._cache, self._java_home, self._progress = cache, java_home, progress
         self._owner = owner or os.getpid()
         self._settings = settings or {}
+        self._lasting = data is not None if lasting is None else lasting
         self._folder: Path | None = None
         self._lock: BinaryIO | None = None
         self.nodes: dict[int, Node] = {}
@@ -97,6 +101,7 @@ class EmbeddedKafka:
         if self._port is not None:
             require_free(self._port)
         runtime = await asyncio.to_thread(prepare, self._cache, self._java_home, self._progress)
+        runtime = replace(runtime, lasting=self._lasting)
         try:
             self._open_folder()
             await self._start_somewhere(runtime)

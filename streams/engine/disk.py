@@ -39,6 +39,9 @@ WRITE_BUFFER_BYTES = 16 << 20
 STALE_MS = 12 * 3_600_000
 """Half of `delete.retention.ms` of the changelogs: a part left alone for longer may have missed a tombstone that is
 compacted away, so it is rebuilt."""
+REMEMBERED = 20_000
+"""Of so many rows read since the last write it is remembered when they were written: what a batch asks for is what it
+writes, and to find out again that a key is new costs a look into every file."""
 REBUILD = "REBUILD"
 """A file in a shard's folder: what is in it was found to be damaged, and is not to be used again."""
 _POSITION = Struct(">QQ")
@@ -175,6 +178,7 @@ class DiskPart:
         self._mark = b"p" + name
         self.position: int | None = None
         self._current_at = 0
+        self._stamps: dict[bytes, bytes | None] = {}
         left = self._read_or_leave(self._mark)
         if left is not None:
             position, at = _POSITION.unpack(left)
@@ -185,10 +189,14 @@ class DiskPart:
                 self.clear()
 
     def get(self, key: str, horizon: int) -> bytes | None:
-        row = self._read(self._rows + key.encode())
-        if row is None or not self._expires:
+        full = self._rows + key.encode()
+        row = self._read(full)
+        if not self._expires:
             return row
-        return row[STAMP_SIZE:] if STAMP.unpack_from(row)[0] > horizon else None
+        stamp = None if row is None else row[:STAMP_SIZE]
+        if len(self._stamps) < REMEMBERED:
+            self._stamps[full] = stamp
+        return row[STAMP_SIZE:] if row and stamp and STAMP.unpack(stamp)[0] > horizon else None
 
     def apply(self, writes: Mapping[str, bytes | None], at: int, position: int) -> None:
         batch = WriteBatch(raw_mode=True)
@@ -212,7 +220,7 @@ class DiskPart:
     def _put(self, batch: WriteBatch, key: bytes, value: bytes | None, at: int) -> None:
         row = self._rows + key
         if self._expires:
-            old = self._read_or_leave(row)
+            old = self._stamps[row] if row in self._stamps else self._read_or_leave(row)
             if old is not None:
                 batch.delete(self._order + old[:STAMP_SIZE] + key)
         if value is None:
@@ -232,6 +240,7 @@ class DiskPart:
             self._database.write(batch)
         except Exception as error:
             raise Fatal(EXIT_DISK, _trouble("written", Path(self._database.path()), error)) from error
+        self._stamps.clear()
         self.position = position
 
     def _read(self, key: bytes) -> bytes | None:
@@ -296,6 +305,7 @@ class DiskPart:
         for prefix in (self._rows, self._order):
             self._database.delete_range(prefix, prefix[:-1] + b"\1")
         self._database.delete(self._mark)
+        self._stamps.clear()
         self.position, self._current_at = None, 0
 
     def close(self) -> None:

@@ -40,7 +40,9 @@ class EngineSettings:
             is the best trade measured: 10 ms is no faster a hop and costs more CPU, 20 ms adds 3 ms, 100 ms adds 40.
         batch_records: a batch of a topic in a shard ends with the Kafka batch that reaches so many records; bounds
             memory and the time of a transaction.
-        fetch_bytes: most bytes fetched of one partition at once.
+        fetch_bytes: most bytes fetched of one partition at once: some 5,000 of the pixel's events. A fetch and a
+            transaction cost the same however much they carry; 2 MB make a backlog 5 % slower, 8 MB 4 % faster, and
+            the turns twice as long.
         fetch_wait_ms: how long the broker holds a fetch when nothing is new and every partition is part of it. One
             fetch is under way per broker, so while a partition is left out, the fetch is made to end in time for it.
         session_timeout_ms: after which a dead worker's shards move on. With static membership a restarted worker is
@@ -62,7 +64,7 @@ class EngineSettings:
     instance: str = "worker-0"
     wait_ms: int = 15
     batch_records: int = 10_000
-    fetch_bytes: int = 2 << 20
+    fetch_bytes: int = 4 << 20
     fetch_wait_ms: int = 100
     session_timeout_ms: int = 6_000
     heartbeat_ms: int = 1_000

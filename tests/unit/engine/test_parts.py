@@ -3,9 +3,11 @@
 import asyncio
 import gc
 import shutil
+import tempfile
 import time
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -171,6 +173,44 @@ class TestDisk:
         assert not any(part.get(f"store/{n:012}x", -1) for n in range(0, 3_000_000, 3_000))
         assert (time.thread_time() - started) / 1_000 < 100e-6
         disks.close()
+
+    def test_a_new_key_is_looked_up_once(self, tmp_path):
+        """The agent has found that it is new; writing it does not ask every file again."""
+        part, asked = Disks(tmp_path).part(EXPIRING, 0), []
+        read = part._read
+        part._read = lambda key: asked.append(key) or read(key)
+        assert part.get("a", 0) is None
+        part.apply({"a": b"1"}, START, 1)
+        assert len(asked) == 1
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.lists(st.tuples(
+        st.sampled_from(("look", "apply", "restore", "clear")),
+        st.dictionaries(st.sampled_from("abc"), st.sampled_from((b"1", b"2", None)), max_size=3),
+    ), max_size=12))  # fmt: skip
+    def test_the_order_of_expiry_holds_each_row_once_whatever_was_looked_at(self, history):
+        """What is remembered of rows that were looked at is never older than the last write."""
+        with tempfile.TemporaryDirectory() as folder:
+            disks = Disks(Path(folder))
+            part, model = disks.part(EXPIRING, 0), {}
+            for now, (step, writes) in enumerate(history, START):
+                if step == "look":
+                    assert {key: part.get(key, -1) for key in writes} == {
+                        key: model.get(key, (0, None))[1] for key in writes
+                    }
+                    continue
+                if step == "clear":
+                    part.clear()
+                    model.clear()
+                    continue
+                if step == "apply":
+                    part.apply(writes, now, now)
+                else:
+                    part.restore([Record(key.encode(), value, 0, now) for key, value in writes.items()], now)
+                model |= {key: (now, value) for key, value in writes.items()}
+                model = {key: row for key, row in model.items() if row[1] is not None}
+            assert part.expired(START + DAY_MS, 100) == sorted(model, key=lambda key: (model[key][0], key))
+            disks.close()
 
     def test_a_restart_finds_rows_and_position(self, tmp_path):
         """Rows and the position behind them are written together."""
