@@ -15,8 +15,10 @@ from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from connectors.kafka.connection import KafkaConnection
@@ -84,15 +86,35 @@ class Admin:
         return frozenset(created)
 
     async def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
-        """Return the settings that stand on topics themselves."""
-        wanted = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        """Return the settings that stand on topics themselves.
+
+        Raises:
+            ProvisioningRefused: they cannot be read.
+            BrokerUnreachable: a broker has not heard of a topic in a long time.
+        """
+        wanted, found = list(names), dict[str, dict[str, str]]()
+
+        async def heard() -> bool:
+            answer = await self._settings(wanted)
+            found.update(answer or {})
+            return answer is not None
+
+        if wanted:
+            await self._until(f"topics {', '.join(sorted(wanted))} are known", heard)
+        return found
+
+    async def _settings(self, names: Iterable[str], broker: int | None = None) -> dict[str, dict[str, str]] | None:
+        """Return the settings as one broker knows them: any, unless it is named; None: it knows not all the topics."""
+        wanted = [(ConfigResourceType.TOPIC, name, None) for name in names]
+        answer = await self._client._send_request(DescribeConfigsRequest(wanted), broker)  # noqa: SLF001  what describe_configs does
         found: dict[str, dict[str, str]] = {}
-        for answer in await self._client.describe_configs(wanted) if wanted else ():
-            for code, message, _, name, entries in answer.resources:
-                if code:
-                    raise ProvisioningRefused(f"the settings of topic {name} cannot be read: {message}")
-                # An entry: name, value, read-only, source, sensitive, synonyms (and type and text in newer versions).
-                found[name] = {entry[0]: entry[1] for entry in entries if entry[3] == SET_ON_THE_TOPIC}
+        for code, message, _, name, entries in answer.resources:
+            if for_code(code) is UnknownTopicOrPartitionError:
+                return None
+            if code:
+                raise ProvisioningRefused(f"the settings of topic {name} cannot be read: {message}")
+            # An entry: name, value, read-only, source, sensitive, synonyms (and type and text in newer versions).
+            found[name] = {entry[0]: entry[1] for entry in entries if entry[3] == SET_ON_THE_TOPIC}
         return found
 
     async def set_settings(self, topics: Mapping[str, Mapping[str, str]]) -> None:
@@ -102,23 +124,39 @@ class Admin:
             for code, message, _, name in answer.resources:
                 if code:
                     raise ProvisioningRefused(f"the settings of topic {name} cannot be changed: {message}")
-        await self._until(f"settings of {', '.join(sorted(topics))} are seen", lambda: self._stand(topics))
+        if topics:
+            await self._until(f"settings of {', '.join(sorted(topics))} are seen", lambda: self._stand(topics))
 
     async def _ready(self, names: Iterable[str]) -> bool:
-        """Whether every broker that answers knows the topics and their leaders: a client may ask any of them next."""
+        """Whether every broker that answers knows the topics and their leaders."""
+
+        async def known(broker: int) -> bool:
+            shapes = await self.shapes(broker)
+            return all(name in shapes and shapes[name].ready for name in names)
+
+        return await self._everywhere(known)
+
+    async def _stand(self, topics: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether every broker that answers knows the topics' settings."""
+
+        async def seen(broker: int) -> bool:
+            found = await self._settings(topics, broker)
+            return found is not None and all(
+                found[name].get(setting) == value for name, of in topics.items() for setting, value in of.items()
+            )
+
+        return await self._everywhere(seen)
+
+    async def _everywhere(self, holds: Callable[[int], Awaitable[bool]]) -> bool:
+        """Whether something holds at every broker that answers: a client may ask any of them next."""
         for broker in (await self._client.describe_cluster())["brokers"]:
             try:
                 async with asyncio.timeout(BROKER_TIMEOUT_S):
-                    shapes = await self.shapes(broker["node_id"])
+                    if not await holds(broker["node_id"]):
+                        return False
             except (KafkaError, TimeoutError):
-                continue  # it is down, and learns of them before it is up again
-            if not all(name in shapes and shapes[name].ready for name in names):
-                return False
+                continue  # it is down, and learns of it before it is up again
         return True
-
-    async def _stand(self, topics: Mapping[str, Mapping[str, str]]) -> bool:
-        found = await self.settings(topics)
-        return all(found[name].get(setting) == value for name, of in topics.items() for setting, value in of.items())
 
     async def _until(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
         """Wait until brokers have heard from the controller what was just changed: it tells them after its answer."""

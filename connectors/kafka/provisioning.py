@@ -108,7 +108,7 @@ async def provision(
         created = await admin.create(missing, partitions, replication)
         if len(created) < len(missing):  # somebody else created some meanwhile, with a number of their own
             shapes = await admin.shapes()
-            _refuse_other_partitions({name: shapes[name] for name in wanted}, partitions)
+            _refuse_other_partitions({name: shapes[name] for name in wanted if name in shapes}, partitions)
         existing = {name: settings for name, settings in wanted.items() if name not in created}
         changes = await _correct(admin, existing)
     touched = {change.topic for change in changes}

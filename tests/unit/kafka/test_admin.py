@@ -1,29 +1,45 @@
-"""When topics can be used: a client may ask any broker of a cluster next."""
+"""When topics can be used, and what stands on them: a client may ask any broker of a cluster next."""
 
 from types import SimpleNamespace
 
+import pytest
 from aiokafka.errors import NodeNotReadyError
+from aiokafka.protocol.admin import DescribeConfigsRequest
 
-from connectors.kafka.admin import Admin
+from connectors.kafka import admin
+from connectors.kafka.admin import SET_ON_THE_TOPIC, Admin
+from connectors.kafka.errors import BrokerUnreachable
 
 KNOWN = {"topic": "t", "error_code": 0, "partitions": [{"leader": 1, "replicas": [1, 2, 3]}]}
 LEADERLESS = {**KNOWN, "partitions": [{"leader": -1, "replicas": [1, 2, 3]}]}
+ABSENT = (3, "This server does not host this topic-partition.", 2, "t", [])
+SMALL = (0, None, 2, "t", [("segment.bytes", "1", False, SET_ON_THE_TOPIC, False, [])])
+LARGE = (0, None, 2, "t", [("segment.bytes", "9", False, SET_ON_THE_TOPIC, False, [])])
 
 
 class Cluster:
-    """Three brokers, and the topics that each of them knows; None: it is down."""
+    """Three brokers, and what each of them knows of topics, or answers about their settings; None: it is down."""
 
     def __init__(self, *brokers):
         self.brokers = dict(enumerate(brokers, 1))
+        self.asked = 0
 
     async def describe_cluster(self):
         """Return the brokers."""
         return {"brokers": [{"node_id": number} for number in self.brokers]}
 
-    async def _send_request(self, _, node):
+    async def alter_configs(self, _):
+        """Take the settings; whoever is asked about them hears of it, or does not."""
+        return [SimpleNamespace(resources=[(0, None, 2, "t")])]
+
+    async def _send_request(self, request, node):
+        if node is None:  # any: each time the next one
+            self.asked, node = self.asked + 1, list(self.brokers)[self.asked % len(self.brokers)]
         known = self.brokers[node]
         if known is None:
             raise NodeNotReadyError
+        if isinstance(request, DescribeConfigsRequest):
+            return SimpleNamespace(resources=known)
         return SimpleNamespace(to_object=lambda: {"topics": known})
 
 
@@ -38,3 +54,26 @@ async def test_every_broker_that_answers_has_to_know_a_topic():
     assert await ready([KNOWN], None, [KNOWN])
     assert not await ready([KNOWN], [KNOWN], [])
     assert not await ready([KNOWN], [LEADERLESS], [KNOWN])
+
+
+async def test_settings_are_asked_again_of_a_broker_that_does_not_know_the_topic_yet():
+    """It is no refusal: the controller tells brokers of a topic one after another."""
+    assert await Admin(Cluster([ABSENT], [SMALL])).settings(["t"]) == {"t": {"segment.bytes": "1"}}
+
+
+async def test_a_topic_that_no_broker_ever_knows_is_told(monkeypatch):
+    """With its name, after a while."""
+    monkeypatch.setattr(admin, "HEARD_TIMEOUT_S", 0.05)
+
+    with pytest.raises(BrokerUnreachable, match="in vain until topics t are known"):
+        await Admin(Cluster([ABSENT])).settings(["t"])
+
+
+async def test_settings_are_set_when_every_broker_that_answers_knows_them(monkeypatch):
+    """Also when the one that is asked first does, and another one still has the old ones, or not even the topic."""
+    monkeypatch.setattr(admin, "HEARD_TIMEOUT_S", 0.05)
+
+    await Admin(Cluster([LARGE], None, [LARGE])).set_settings({"t": {"segment.bytes": "9"}})
+    for late in (SMALL, ABSENT):
+        with pytest.raises(BrokerUnreachable, match="in vain until settings of t are seen"):
+            await Admin(Cluster([LARGE], [LARGE], [late])).set_settings({"t": {"segment.bytes": "9"}})
