@@ -5,7 +5,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 
 import typer
 
@@ -30,13 +30,20 @@ def settings_page() -> str:
         "| --- | --- | --- |",
     ]
     for name, field in Settings.model_fields.items():
-        default = "" if field.default is None or not str(field.default) else f"`{_text(field.default)}`"
-        lines.append(f"| `{name.upper()}` | {default} | {field.description or _plain(name)} |")
+        default = "" if field.default is None else _text(field.default)
+        told = [field.description or _plain(name), *_choices(field.annotation)]
+        lines.append(f"| `{name.upper()}` | {default and f'`{default}`'} | {' '.join(told)} |")
     return "\n".join(lines) + "\n"
 
 
 def _text(value: Any) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _choices(kind: Any) -> list[str]:
+    """Return, as a sentence, the words that a setting takes when it takes no other."""
+    words = get_args(kind) if get_origin(kind) is Literal else ()
+    return [f"One of {', '.join(f'`{word}`' for word in words)}."] if words else []
 
 
 def _plain(name: str) -> str:
@@ -77,7 +84,7 @@ def _described(command: Any) -> list[str]:
     options = [parameter for parameter in command.params if "--help" not in parameter.opts]
     if options:
         lines += ["| option | what it is |", "| --- | --- |"]
-        lines += [f"| `{_signature(option)}` | {getattr(option, 'help', None) or ''} |" for option in options]
+        lines += [f"| `{_signature(option)}` | {_meaning(option)} |" for option in options]
     return lines
 
 
@@ -85,6 +92,13 @@ def _signature(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return str(parameter.name).upper()
     return "/".join([*parameter.opts, *parameter.secondary_opts])
+
+
+def _meaning(parameter: Any) -> str:
+    told, default = getattr(parameter, "help", None) or "", parameter.default
+    if default is None or isinstance(default, bool) or not str(default):
+        return told
+    return f"{told.removesuffix('.')}; {_text(default)} by default."
 
 
 def main(arguments: list[str]) -> int:

@@ -36,9 +36,9 @@ def sql(
     query: Annotated[str, typer.Argument(help="SQLite; tables kpis and attributions.", show_default=False)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Ask the figures by SQL: tables `kpis` and `attributions`, columns as in docs/schemas.
+    """Ask the figures by SQL: tables `kpis` and `attributions`, columns as in docs/schemas, money in minor units.
 
-    Example: hellotext-vtex kpis sql "select campaign, net/100.0 from kpis where basis='total' order by net desc"
+    Example: hellotext-vtex kpis sql "select store, campaign, net, currency from kpis where basis = 'total'"
     """
     settings = connected(quiet=True)
     try:
