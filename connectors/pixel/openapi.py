@@ -91,6 +91,15 @@ _SCHEMAS: Final = {
         },
     },
 }
+_SECRETS: Final = {
+    "business": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The public business id (pages), or the store's server token (its back end).",
+    },
+    "hookToken": {"type": "apiKey", "in": "query", "name": "token", "description": "The store's hook secret."},
+    "hookBasic": {"type": "http", "scheme": "basic", "description": "The hook secret as password."},
+}
 _PLAIN: Final = {
     "/v1/pixel.js": "The pixel.",
     "/v1/checkout.js": "The checkout script.",
@@ -130,86 +139,76 @@ def _in(place: str, name: str, **extra: Any) -> dict[str, Any]:
     return {"in": place, "name": name, "required": place == "path", "schema": _TEXT, **extra}
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document."""
-    event = {"$ref": "#/components/schemas/Event"}
+def _post(summary: str, body: dict[str, Any] | None, success: dict[str, Any], **extra: Any) -> dict[str, Any]:
+    return {"post": _operation(summary, body, success, **extra)}
+
+
+def _tracking() -> dict[str, Any]:
+    event, many = {"$ref": "#/components/schemas/Event"}, {"$ref": "#/components/schemas/Batch"}
+    answers = {"$ref": "#/components/schemas/BatchAnswer"}
     key = [_in("header", "Idempotency-Key"), _in("query", "business", description="Where no header can be set.")]
-    secret: dict[str, Any] = {"security": [{"hookToken": []}, {"hookBasic": []}]}
-    store = _in("path", "store")
-    paths = {
-        "/v1/track/events": {"post": _operation("Track one event.", event, _RECEIVED, parameters=key)},
-        "/v1/track/batch": {
-            "post": _operation(
-                "Track many events; one answer for each.",
-                {"$ref": "#/components/schemas/Batch"},
-                {"$ref": "#/components/schemas/BatchAnswer"},
-                parameters=key,
-            )
-        },
-        "/v1/public/acks": {"post": _operation("Acknowledge a session.", _OBJECT, _RECEIVED)},
-        "/v1/public/identifications": {
-            "post": _operation("Identify a session's person.", {"$ref": "#/components/schemas/User"}, _RECEIVED)
-        },
-        "/v1/track/sessions": {
-            "post": _operation(
-                "Get a session (clients up to 1.8.2, iOS); with `cookie`, keep it as the shop's own cookie.",
-                None,
-                {"type": "object", "properties": {"id": _TEXT}},
-                parameters=[
-                    _in("query", "session"),
-                    _in("query", "cookie", description="1: from the shop's own site."),
-                ],
-            )
-        },
+    return {
+        "/v1/track/events": _post("Track one event.", event, _RECEIVED, parameters=key),
+        "/v1/track/batch": _post("Track many events; one answer for each.", many, answers, parameters=key),
+    }
+
+
+def _sessions() -> dict[str, Any]:
+    user = {"$ref": "#/components/schemas/User"}
+    return {
+        "/v1/public/acks": _post("Acknowledge a session.", _OBJECT, _RECEIVED),
+        "/v1/public/identifications": _post("Identify a session's person.", user, _RECEIVED),
+        "/v1/track/sessions": _post(
+            "Get a session (clients up to 1.8.2, iOS); with `cookie`, keep it as the shop's own cookie.",
+            None,
+            {"type": "object", "properties": {"id": _TEXT}},
+            parameters=[_in("query", "session"), _in("query", "cookie", description="1: from the shop's own site.")],
+        ),
         "/v1/public/businesses/{id}": {
             "get": _operation("What the client loads when it starts.", None, _OBJECT, parameters=[_in("path", "id")])
         },
+    }
+
+
+def _picture() -> dict[str, Any]:
+    return {
         "/v1/track/pixel.gif": {
             "get": {
                 "summary": "Track one event from a page without JavaScript.",
                 "parameters": [_in("query", name) for name in ("business", "action", "session", "url", "utm_source")],
                 "responses": {"200": {"description": "A transparent picture.", "content": {"image/gif": {}}}},
             }
-        },
-        "/v1/reports/infobip/{store}": {
-            "post": _operation(
-                "Infobip's delivery, seen and click reports.", _OBJECT, _RECEIVED, parameters=[store], **secret
-            )
-        },
-        "/v1/triggers/{store}/{resource}": {
-            "post": _operation(
-                "VTEX's Master Data triggers (customers) and OMS hook (orders).",
-                _OBJECT,
-                _RECEIVED,
-                parameters=[store, _in("path", "resource", schema={"enum": ["customers", "orders"]})],
-                **secret,
-            )
-        },
+        }
     }
-    for path, summary in _PLAIN.items():
-        paths[path] = {"get": {"summary": summary, "security": [], "responses": {"200": {"description": "OK"}}}}
+
+
+def _hooks() -> dict[str, Any]:
+    secret: dict[str, Any] = {"security": [{"hookToken": []}, {"hookBasic": []}]}
+    store = _in("path", "store")
+    resource = _in("path", "resource", schema={"enum": ["customers", "orders"]})
+    reports = "Infobip's delivery, seen and click reports."
+    triggers = "VTEX's Master Data triggers (customers) and OMS hook (orders)."
+    return {
+        "/v1/reports/infobip/{store}": _post(reports, _OBJECT, _RECEIVED, parameters=[store], **secret),
+        "/v1/triggers/{store}/{resource}": _post(triggers, _OBJECT, _RECEIVED, parameters=[store, resource], **secret),
+    }
+
+
+def _plain() -> dict[str, Any]:
+    return {
+        path: {"get": {"summary": summary, "security": [], "responses": {"200": {"description": "OK"}}}}
+        for path, summary in _PLAIN.items()
+    }
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "hellotext-vtex collector", "version": "1"},
         "security": [{"business": []}],
-        "paths": paths,
-        "components": {
-            "schemas": _SCHEMAS,
-            "securitySchemes": {
-                "business": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "The public business id (pages), or the store's server token (its back end).",
-                },
-                "hookToken": {
-                    "type": "apiKey",
-                    "in": "query",
-                    "name": "token",
-                    "description": "The store's hook secret.",
-                },
-                "hookBasic": {"type": "http", "scheme": "basic", "description": "The hook secret as password."},
-            },
-        },
+        "paths": _tracking() | _sessions() | _picture() | _hooks() | _plain(),
+        "components": {"schemas": _SCHEMAS, "securitySchemes": _SECRETS},
     }
 
 
