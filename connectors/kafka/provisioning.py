@@ -131,7 +131,7 @@ def _refuse_other_partitions(existing: Mapping[str, TopicShape], partitions: int
     raise ProvisioningRefused(
         f"{partitions} partitions were asked for, but {told}{more}. One number holds for every topic and is chosen at "
         "installation: changing it would part keys from their tables. Ask for the number that stands, or start "
-        "afresh under another TOPIC_PREFIX and replay into it (docs/scaling.md)."
+        "afresh under another TOPIC_PREFIX (docs/scaling.md)."
     )
 
 

@@ -174,7 +174,7 @@ class Outlet:
         """Return how many partitions a topic has, once Kafka is there.
 
         Raises:
-            KafkaError: when the topic does not exist; `hellotext-vtex topics` makes it.
+            KafkaError: when the topic does not exist; `hellotext-vtex topics create` makes it.
         """
         await self._connected.wait()
         assert self._producer is not None  # noqa: S101  for the type checker: connected

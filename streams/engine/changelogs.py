@@ -84,7 +84,9 @@ async def _shape(admin: AIOKafkaAdminClient, sources: list[str], changelogs: lis
     existing = set(await admin.list_topics())
     missing = sorted(set(sources) - existing)
     if missing:
-        raise Fatal(EXIT_SPLIT_SHARD, f"topics {missing} do not exist: run `hellotext-vtex topics` to create them")
+        raise Fatal(
+            EXIT_SPLIT_SHARD, f"topics {missing} do not exist: run `hellotext-vtex topics create` to create them"
+        )
     described = await admin.describe_topics([*sources, *(name for name in changelogs if name in existing)])
     counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
     if len(set(counts.values())) != 1:

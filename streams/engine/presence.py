@@ -38,5 +38,5 @@ class Presence:
             raise Fatal(
                 EXIT_SPLIT_SHARD,
                 f"input topics {gone} are gone from the broker, or this worker may not see them any more (DESCRIBE): "
-                "run `hellotext-vtex topics` to create them, or grant it. Nothing is counted until they are there.",
+                "run `hellotext-vtex topics create`, or grant it. Nothing is counted until they are there.",
             )

@@ -307,7 +307,7 @@ async def test_pages_tell_health_and_every_metric_of_the_documentation(kafka, tm
 
 async def test_a_topic_that_is_missing_is_named(empty_kafka):
     """The worker does not start, and says which command creates it."""
-    with pytest.raises(Fatal, match=r"pixel\.events.* do not exist: run `hellotext-vtex topics`"):
+    with pytest.raises(Fatal, match=r"pixel\.events.* do not exist: run `hellotext-vtex topics create`"):
         await ensure_changelogs(empty_kafka.options(), [empty_kafka.topic("pixel.events")], [], "group")
 
 
