@@ -13,9 +13,10 @@ from typing import Any, Final
 import orjson
 from pydantic import TypeAdapter
 
+from schemas.clock import DAY_MS
 from schemas.compatibility import breaking_changes
 from schemas.personal import personal_paths
-from schemas.topics import DAY_MS, TOPICS, Topic
+from schemas.topics import TOPICS, Topic
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
 _OPTIONS: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE

@@ -1,11 +1,20 @@
 """What pages and shop back ends tell: `pixel.events`, `pixel.identities`, `tracking.events`."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from schemas.model import Currency, Hash, Instant, Minor, Model, Store
 from schemas.personal import PersonalMap, PersonalStr
+
+HASHES: Final = ("email_hash", "phone_hash", "customer_hash")
+"""Fields that tell who somebody is."""
+ORDER_PLACED: Final = "order.placed"
+ORDER_ACTIONS: Final = frozenset(
+    (ORDER_PLACED, "order.confirmed", "order.shipped", "order.delivered", "order.cancelled")
+)
+"""What happens to an order once, however often it is told: Hellotext, too, stores one event for each (B3)."""
+CHECKOUT_STARTED: Final = "checkout.started"
 
 
 class Page(Model):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from schemas.clock import DAY_MS
 from schemas.events import CloudEvent
 from schemas.fates import DeadLetter, EffectOutcome, FateSummary
 from schemas.kpis import Attribution, CampaignKpis
@@ -14,7 +15,6 @@ from schemas.profiles import ProfileState
 from schemas.stores import StoreConnection
 from schemas.vtex import Cursor, Customer, CustomerDeleted, CustomerRead, Hint, Order, OrderRead
 
-DAY_MS: Final = 86_400_000
 YEAR_MS: Final = 365 * DAY_MS
 Cleanup = Literal["delete", "compact", "compact,delete"]
 

@@ -1,12 +1,14 @@
 """What is read from VTEX (`vtex.changes`, `.hints`, `.cursors`) and what it means (`vtex.customers`, `vtex.orders`)."""
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from schemas.model import Currency, Hash, Instant, Minor, Model, Store
 from schemas.personal import PersonalMap, PersonalStr
 
+_PART: Final = re.compile(r"-\d{2}$")
 ReadBy = Literal["scroll", "search", "order", "hint", "address", "scan", "feed", "list"]
 
 
@@ -171,6 +173,12 @@ class Order(Model):
 CustomerEvent = Annotated[CustomerRead | CustomerDeleted | OrderRead, Field(union_mode="left_to_right")]
 """What `vtex.changes` carries, told apart by the envelope's `type`."""
 
+
+def group_of(order: str) -> str:
+    """Return the orderGroup of an orderId (`1234567890123-01`, a seller's part); an orderGroup is its own."""
+    return _PART.sub("", order.strip())
+
+
 CUSTOMER_CHANGED = "vtex.customer.changed"
 CUSTOMER_DELETED = "vtex.customer.deleted"
 ORDER_CHANGED = "vtex.order.changed"
@@ -178,5 +186,5 @@ ORDER_CHANGED = "vtex.order.changed"
 __all__ = [
     "CUSTOMER_CHANGED", "CUSTOMER_DELETED", "ORDER_CHANGED", "Buyer", "Cursor", "Customer",
     "CustomerDeleted", "CustomerEvent", "CustomerRead", "Hint", "Marketing", "Order", "OrderRead", "OrderState",
-    "ReadBy", "ReturnInvoice",
+    "ReadBy", "ReturnInvoice", "group_of",
 ]  # fmt: skip

@@ -19,12 +19,13 @@ from schemas.personal import normal_customer
 from schemas.stores import VtexAccess
 from schemas.vtex import CUSTOMER_CHANGED, CUSTOMER_DELETED, ORDER_CHANGED, CustomerDeleted, CustomerRead, OrderRead
 from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard, Table
+from streams.models import wrong_fields
 from streams.stores import KnownStore, Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 from streams.vtex_rules.customer import place_of, told_by, told_by_order
 from streams.vtex_rules.customer_book import CustomerBook
 from streams.vtex_rules.customer_links import Links
-from streams.vtex_rules.versions import ticks, version_of
+from streams.vtex_rules.versions import read_at, ticks, version_of
 
 CUSTOMERS: Final = Table("customers", disk=True)
 """`store/customer`: its state (streams/vtex_rules/customer.py)."""
@@ -87,11 +88,11 @@ class CustomersAgent(Agent):
                 self._read(book, known, envelope)
             elif envelope["type"] == CUSTOMER_DELETED:
                 gone = CustomerDeleted.model_validate(envelope["data"])
-                book.gone(_id(gone.customer_id), ticks(_seen(envelope)))
+                book.gone(_id(gone.customer_id), ticks(read_at(envelope)))
             else:
                 raise Poison("the event's type is none of vtex.changes")
         except ValidationError as error:
-            raise Poison(f"unreadable {envelope['type']}: {_fields_of(error)}") from None
+            raise Poison(f"unreadable {envelope['type']}: {wrong_fields(error)}") from None
         return _publish(book, store, shard)
 
     @staticmethod
@@ -99,7 +100,7 @@ class CustomersAgent(Agent):
         data = envelope["data"]
         read = CustomerRead.model_validate(data)
         told = told_by(read, known.connection.country, known.hash, _nulls_erase(known.connection.vtex))
-        at = version_of(read.source_version, _seen(envelope), data)
+        at = version_of(read.source_version, read_at(envelope), data)
         book.read(_id(read.customer_id), told, place_of(read), read.source_version, at)
 
     def _bought(self, store: str, envelope: dict[str, Any], shard: Shard, suppressed: Suppressed) -> None:
@@ -119,7 +120,7 @@ class CustomersAgent(Agent):
         if told and not suppressed.buyer(known, told):
             source = str(envelope["data"]["changed_at"])
             book = _book(store, shard)
-            book.bought(told, source, version_of(source, _seen(envelope), envelope["data"]))
+            book.bought(told, source, version_of(source, read_at(envelope), envelope["data"]))
             _publish(book, store, shard)
 
 
@@ -137,22 +138,11 @@ def _decoded(record: Record) -> dict[str, Any]:
         raise Poison(str(error)) from None
 
 
-def _seen(envelope: dict[str, Any]) -> str:
-    """Return when the poller read it."""
-    return str(envelope.get("receivedtime") or envelope.get("time") or "")
-
-
 def _id(told: str) -> str:
     customer = normal_customer(told)
     if customer is None:
         raise Poison("the event names no customer")
     return customer
-
-
-def _fields_of(error: ValidationError) -> str:
-    """Return where an event is wrong, without the values, which may be personal."""
-    places = {".".join(str(part) for part in each["loc"]) for each in error.errors(include_input=False)}
-    return ", ".join(sorted(places)[:5])
 
 
 def _book(store: str, shard: Shard) -> CustomerBook:

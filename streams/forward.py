@@ -18,14 +18,13 @@ import structlog
 from pydantic import ValidationError
 
 from schemas import topics
-from schemas.clock import to_text
+from schemas.clock import DAY_MS, to_text
 from schemas.events import InvalidEventError, decode
 from schemas.fates import EffectOutcome
-from schemas.pixel import Identification
+from schemas.pixel import ORDER_ACTIONS, Identification
 from schemas.topics import PIXEL_IDENTITIES, TRACKING_EVENTS
 from streams.engine.agent import Agent, Batch, Effect, Poison, Record, Shard, Table
 from streams.forward_bodies import (
-    ORDER_ACTIONS,
     acknowledgement_body,
     event_body,
     identification_body,
@@ -51,7 +50,7 @@ MOST_WAITING: Final = 5_000
 PATIENCE_MS: Final = 60_000
 """An event waits so long for its values: acknowledged before it was, they can only be some batches behind."""
 CLOSED_MS: Final = 300_000
-ORDERS_KEPT_MS: Final = 7 * 86_400_000
+ORDERS_KEPT_MS: Final = 7 * DAY_MS
 NOWHERE: Final = 0
 TWICE: Final = (
     "Hellotext may have it already, and would count it twice: look there; `dead-letters remove` puts the letter away"

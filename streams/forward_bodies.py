@@ -11,11 +11,6 @@ from typing import Any, Final
 Data = Mapping[str, Any]
 Body = dict[str, Any]
 
-ORDER_ACTIONS: Final = frozenset(
-    ("order.placed", "order.confirmed", "order.cancelled", "order.shipped", "order.delivered")
-)
-"""Hellotext stores one event for each order and action (B3), so these may be repeated; everything else doubles."""
-
 _PAGE: Final = ("url", "title", "path")
 _UTM: Final = ("source", "medium", "campaign", "term", "content", "observed_at")
 _PERSON: Final = ("email", "phone", "name", "document", "source")

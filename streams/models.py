@@ -22,6 +22,12 @@ class OfStore(Protocol):
 Found = TypeVar("Found", bound=OfStore)
 
 
+def wrong_fields(error: ValidationError) -> str:
+    """Return where a value is wrong, without the values, which may be personal."""
+    places = {".".join(str(part) for part in each["loc"]) for each in error.errors(include_input=False)}
+    return ", ".join(sorted(places)[:5])
+
+
 def read_model(model: type[Found], record: Record) -> Found:
     """Return what a record holds.
 

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from schemas import topics
 from schemas.events import InvalidEventError, decode, encode
 from schemas.money import LARGEST, UnknownCurrencyError, exponent
-from schemas.vtex import ORDER_CHANGED, OrderRead
+from schemas.vtex import ORDER_CHANGED, OrderRead, group_of
 from streams.engine.agent import Agent, Batch, Poison, Record, Shard, Table
+from streams.models import wrong_fields
 from streams.stores import Stores
 from streams.suppressions import SUPPRESSED, Suppressed
-from streams.vtex_rules.order import BUYER, State, after_read, content_of, group_of, told_by
-from streams.vtex_rules.versions import version_of
+from streams.vtex_rules.order import BUYER, State, after_read, content_of, told_by
+from streams.vtex_rules.versions import read_at, version_of
 
 ORDERS: Final = Table("orders", ttl=timedelta(milliseconds=topics.VTEX_ORDERS.retention_ms or 0), disk=True)
 """`store/order`: its parts (streams/vtex_rules/order.py); kept as long as the row after the last change."""
@@ -60,12 +61,12 @@ class OrdersAgent(Agent):
         if suppressed.buyer(known, told):
             told = {name: value for name, value in told.items() if name not in BUYER}
             shard.send(topics.VTEX_CHANGES, record.key, None)
-        seen = str(envelope.get("receivedtime") or envelope.get("time") or "")
         order = read.order_group.strip() or group_of(read.order_id)
         orders, key = shard.table(ORDERS), f"{store}/{order}"
         before = orders.get(key)
         # The text as it came: the model's instant would lose the seventh digit.
-        after = after_read(before or {}, read.order_id, told, version_of(str(data["changed_at"]), seen, data))
+        at = version_of(str(data["changed_at"]), read_at(envelope), data)
+        after = after_read(before or {}, read.order_id, told, at)
         if after == before:
             return False
         content = content_of(after)
@@ -97,8 +98,7 @@ def _read(data: dict[str, Any]) -> OrderRead:
         read = OrderRead.model_validate(data)
         exponent(read.currency)
     except ValidationError as error:
-        wrong = sorted({".".join(str(part) for part in each["loc"]) for each in error.errors(include_input=False)})
-        raise Poison(f"unreadable {ORDER_CHANGED}: {', '.join(wrong[:5])}") from None
+        raise Poison(f"unreadable {ORDER_CHANGED}: {wrong_fields(error)}") from None
     except UnknownCurrencyError as error:
         raise Poison(str(error)) from None
     if any(abs(told) > LARGEST for told in (read.value, read.changes_value, *(each.value for each in read.returns))):

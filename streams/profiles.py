@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from schemas.fates import EffectOutcome
-from schemas.pixel import Identification
+from schemas.pixel import HASHES, Identification
 from schemas.topics import PIXEL_IDENTITIES, VTEX_CUSTOMERS
 from schemas.vtex import Customer
 from streams.engine.agent import Agent, Batch, NotYet, Record, Shard
@@ -30,7 +30,7 @@ from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 from streams.vtex_rules.versions import ticks
 
 BUCKETS_A_TICK: Final = 5
-_TOLD: Final = {"session", "customer_hash", "email_hash", "phone_hash"}
+_TOLD: Final = {"session", *HASHES}
 
 
 class ProfilesAgent(Agent):

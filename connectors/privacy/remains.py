@@ -14,7 +14,8 @@ from connectors.privacy.places import LISTS, REWRITTEN, UNCONCERNED, Fate, fate_
 from connectors.privacy.reading import Shard, Standing, keys, scan
 from connectors.privacy.traces import Traces
 from schemas import topics
-from schemas.topics import BY_NAME, DAY_MS
+from schemas.clock import DAY_MS
+from schemas.topics import BY_NAME
 
 OUTBOX: Final = "engine.outbox"
 

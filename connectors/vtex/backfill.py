@@ -21,12 +21,12 @@ from connectors.vtex.journal import Step
 from connectors.vtex.masterdata import Entity, Page, Row
 from connectors.vtex.source import Source
 from connectors.vtex.windows import WindowReader
-from schemas.clock import to_ms
+from schemas.clock import DAY_MS, to_ms
 
 log = structlog.get_logger(__name__)
 
 BEGINNING_MS: Final = to_ms("1990-01-01T00:00:00Z")
-AHEAD_MS: Final = 86_400_000
+AHEAD_MS: Final = DAY_MS
 LEAST_SLICE: Final = 1000
 LEAST_SIZE: Final = 100
 LOSSES: Final = 20

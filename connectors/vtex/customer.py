@@ -1,25 +1,21 @@
 """From a CL document to the data of `vtex.customer.changed` (contracts/vtex NOTES 2.5, 2.6). Pure.
 
 Only named fields are asked for: `_all` may touch one that the key must not read, and then nothing is answered
-(NOTES 1). `***` is a mask that has got into the data: it is no value.
+(NOTES 1).
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.vtex.errors import ContractChanged
 from connectors.vtex.instants import version_of
+from connectors.vtex.texts import email_of, is_nothing, text_of
 from schemas.events import encode
 from schemas.stores import VtexAccess
 from schemas.vtex import ReadBy
 
-LONGEST: Final = 1000
-"""Characters of a text; VTEX's reference has 300, and what is written past it must not outgrow a record."""
 LARGEST: Final = 65_536
 """Bytes of a store's own fields together; Infobip takes 4,096 characters of each."""
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
-"""No name holds one, and vendors' databases refuse them."""
 _TEXTS: Final = {
     "first_name": "firstName", "last_name": "lastName", "home_phone": "homePhone", "phone": "phone",
     "cell_phone": "cellPhone", "business_phone": "businessPhone", "document": "document", "birth_date": "birthDate",
@@ -78,12 +74,12 @@ def read_customer(
     data: dict[str, Any] = {
         "customer_id": customer_id(document), "source_version": version_of(document), "read_by": read_by,
     }  # fmt: skip
-    if user_id := _text(document.get("userId")):
+    if user_id := text_of(document.get("userId")):
         data["user_id"] = user_id
     if email := email_of(document.get("email")):
         data["email"] = email
     for name, source in _TEXTS.items():
-        if text := _text(document.get(source)):
+        if text := text_of(document.get(source)):
             data[name] = text
     if access.opt_in_entity is None:
         opt_in = read_opt_in(document, access)
@@ -103,7 +99,7 @@ def read_opt_in(document: Mapping[str, Any], access: VtexAccess) -> bool | None:
 
 def read_address(document: Mapping[str, Any]) -> dict[str, str]:
     """Return what an AD document tells of a place."""
-    return {name: text for name, source in _ADDRESS.items() if (text := _text(document.get(source)))}
+    return {name: text for name, source in _ADDRESS.items() if (text := text_of(document.get(source)))}
 
 
 def latest_address(addresses: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -111,39 +107,14 @@ def latest_address(addresses: list[dict[str, Any]]) -> dict[str, Any] | None:
     return max(addresses, key=lambda each: (version_of(each), str(each.get("id"))), default=None)
 
 
-def _masked(value: object) -> bool:
-    return value is None or value == "" or (isinstance(value, str) and "*" in value)
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)  # stores keep documents and phones as numbers, too
-    if not isinstance(value, str) or _masked(value):
-        return None
-    return cleaned(value)
-
-
-def cleaned(text: str) -> str | None:
-    """Return a text without control characters and no longer than `LONGEST`; None when nothing is left of it."""
-    return _CONTROL.sub(" ", text[:LONGEST]).strip() or None
-
-
 def _custom(document: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """Return a store's own fields; those with which a record would outgrow what the broker takes are left out."""
     found, room = {}, LARGEST
     for name in names:
         value = document.get(name)
-        if not _masked(value) and (size := len(encode(value))) <= room:
+        if not is_nothing(value) and (size := len(encode(value))) <= room:
             found[name], room = value, room - size
     return found
-
-
-def email_of(value: object) -> str | None:
-    """Return an e-mail as we compare them; None for what is none or masked."""
-    text = _text(value)
-    return text.lower() if text else None
 
 
 def _boolean(value: object) -> bool | None:

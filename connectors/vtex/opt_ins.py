@@ -8,10 +8,11 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.customer import ID_FIELDS, email_of, identified, read_opt_in
+from connectors.vtex.customer import ID_FIELDS, identified, read_opt_in
 from connectors.vtex.errors import KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import one_of, version_of
 from connectors.vtex.masterdata import MasterData, Row
+from connectors.vtex.texts import email_of
 from schemas.stores import VtexAccess
 
 log = structlog.get_logger(__name__)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from connectors.vtex.customer import cleaned
 from connectors.vtex.errors import ContractChanged
+from connectors.vtex.texts import text_of
 from schemas.clock import to_ms, to_text
 from schemas.personal import normal_email
 from schemas.vtex import ReadBy
@@ -33,16 +33,16 @@ def read_order(order: Mapping[str, Any], currency: str, read_by: ReadBy) -> dict
     order_id = str(_read(order, "orderId", _identity))
     created = _read(order, "creationDate", _instant)
     data = {
-        "order_id": order_id, "order_group": _text(order.get("orderGroup")) or order_id,
-        "status": _text(order.get("status")), "created_at": created,
+        "order_id": order_id, "order_group": text_of(order.get("orderGroup")) or order_id,
+        "status": text_of(order.get("status")), "created_at": created,
         "changed_at": _read(order, "lastChange", _exact) if order.get("lastChange") else created,
         "value": _read(order, "value", _whole),
-        "currency": _text(_part(order, "storePreferencesData").get("currencyCode")) or currency,
+        "currency": text_of(_part(order, "storePreferencesData").get("currencyCode")) or currency,
         "buyer": _buyer(order), "returns": _read(order, "packageAttachment", lambda part: list(_returns(part))),
         "changes_value": _read(order, "changesAttachment", _changes), "read_by": read_by,
     }  # fmt: skip
     for name, source in (("order_form_id", "orderFormId"), ("sequence", "sequence"), ("origin", "origin")):
-        if text := _text(order.get(source)):
+        if text := text_of(order.get(source)):
             data[name] = text
     data.update(_further(order))
     return data
@@ -52,13 +52,13 @@ def _further(order: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     sellers = order.get("sellers")
     if isinstance(sellers, list) and sellers and isinstance(sellers[0], Mapping):
-        found["seller"] = _text(sellers[0].get("id"))
+        found["seller"] = text_of(sellers[0].get("id"))
     opt_in = _part(order, "clientPreferencesData").get("optinNewsLetter")
     if isinstance(opt_in, bool):
         found["newsletter_opt_in"] = opt_in
     if isinstance(order.get("marketingData"), Mapping):
         found["marketing"] = _marketing(order["marketingData"])
-    if replaces := _text(order.get("replacedOrderId")):
+    if replaces := text_of(order.get("replacedOrderId")):
         found["replaces"] = replaces
     return {name: value for name, value in found.items() if value is not None}
 
@@ -69,10 +69,10 @@ def hidden_buyer(order: Mapping[str, Any]) -> str | None:
     A soft mask tells the address, and a masked marketplace relay is nobody's customer here (NOTES 4.3).
     """
     profile = _part(order, "clientProfileData")
-    email = _text(profile.get("email"))
+    email = text_of(profile.get("email"))
     if email is not None and not _HARD_MASK.match(email):
         return None
-    return _text(profile.get("userProfileId"))
+    return text_of(profile.get("userProfileId"))
 
 
 def is_protected(order: Mapping[str, Any]) -> bool:
@@ -84,16 +84,16 @@ def is_protected(order: Mapping[str, Any]) -> bool:
 def _buyer(order: Mapping[str, Any]) -> dict[str, str]:
     profile = _part(order, "clientProfileData")
     found = {
-        "user_profile_id": _text(profile.get("userProfileId")), "email": normal_email(profile.get("email")),
-        "phone": _text(profile.get("phone")), "first_name": _text(profile.get("firstName")),
-        "last_name": _text(profile.get("lastName")), "document": _text(profile.get("document")),
+        "user_profile_id": text_of(profile.get("userProfileId")), "email": normal_email(profile.get("email")),
+        "phone": text_of(profile.get("phone")), "first_name": text_of(profile.get("firstName")),
+        "last_name": text_of(profile.get("lastName")), "document": text_of(profile.get("document")),
     }  # fmt: skip
     return {name: value for name, value in found.items() if value is not None}
 
 
 def _marketing(data: Mapping[str, Any]) -> dict[str, str]:
     names = {"utm_source": "utmSource", "utm_medium": "utmMedium", "utm_campaign": "utmCampaign", "coupon": "coupon"}
-    return {name: text for name, source in names.items() if (text := _text(data.get(source)))}
+    return {name: text for name, source in names.items() if (text := text_of(data.get(source)))}
 
 
 def _returns(attachment: Any) -> Iterator[dict[str, Any]]:
@@ -136,7 +136,7 @@ def _whole(value: Any) -> int:
 
 
 def _identity(value: Any) -> str:
-    text = _text(value)
+    text = text_of(value)
     if text is None:
         raise ValueError("no id")
     return text
@@ -145,16 +145,6 @@ def _identity(value: Any) -> str:
 def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = document.get(name)
     return found if isinstance(found, Mapping) else {}
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or "*" in value:
-        return None
-    return cleaned(value)
 
 
 def _instant(text: str) -> str:

@@ -17,7 +17,6 @@ from connectors.vtex.customer import (
     ADDRESS_FIELDS,
     customer_fields,
     customer_id,
-    email_of,
     identified,
     latest_address,
     read_customer,
@@ -31,6 +30,7 @@ from connectors.vtex.masterdata import Row
 from connectors.vtex.opt_ins import OptIns
 from connectors.vtex.seen import DELETED, Sighting
 from connectors.vtex.source import Source
+from connectors.vtex.texts import email_of
 from schemas.clock import to_text
 from schemas.vtex import ReadBy
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from schemas.clock import local_day
+from schemas.clock import DAY_MS, local_day
 from streams.engine.agent import Shard
 from streams.figures.costs import Tariff
 from streams.figures.counting import count_message, count_order, landing_part, message_part, order_part
@@ -14,7 +14,6 @@ from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes
 from streams.journeys.limits import CLICK_REPORTS, OTHER_REPORTS, digest
 from streams.journeys.messages import Report
-from streams.journeys.tables import DAY_MS
 
 SETTLED_MS: Final = 60 * DAY_MS
 """What sessions told is kept for 90 days: a landing is not looked at anew when that may be gone."""

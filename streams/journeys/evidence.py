@@ -7,12 +7,11 @@ from 30 days after it was placed, that evidence stands.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from schemas.clock import local_day
+from schemas.clock import DAY_MS, local_day
 from streams.journeys import landings, messages, orders, sessions
 from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes, phones, union
 from streams.journeys.limits import ORDER_LANDINGS, ORDER_PEOPLE, ORDER_TOLD, TOO_MANY
-from streams.journeys.tables import DAY_MS
 from streams.journeys.touches import Touch, is_ours, rank
 
 SETTLED_MS: Final = 30 * DAY_MS

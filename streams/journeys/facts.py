@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from schemas.clock import DAY_MS, HOUR_MS
 from streams.engine.agent import Shard, View
 from streams.journeys import landings, sessions
 from streams.journeys.hashes import PHONE, Hashes, phones, smallest, union
@@ -11,7 +12,6 @@ from streams.journeys.limits import TOO_MANY
 from streams.journeys.messages import Row
 from streams.journeys.tables import (
     CUSTOMERS,
-    DAY_MS,
     HASH_CUSTOMERS,
     HASH_ORDERS,
     HASH_SESSIONS,
@@ -25,7 +25,7 @@ from streams.journeys.tables import (
     SESSIONS,
     key,
 )
-from streams.journeys.touches import HOUR_MS, Windows
+from streams.journeys.touches import Windows
 from streams.stores import KnownStore
 
 Messages = list[tuple[str, Row]]

@@ -6,13 +6,13 @@ Nothing is concluded here. An order named once too often is judged for nothing; 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from schemas.clock import DAY_MS
 from schemas.personal import normal_customer, normal_phone
 from streams.journeys import customers, landings, limits, messages, orders, sessions
 from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes
 from streams.journeys.messages import Report
 from streams.journeys.reading import Arrival, Told
-from streams.journeys.tables import DAY_MS
 
 Learn = Callable[[Facts, str, Mapping[str, Any] | None], "set[str] | None"]
 """How a row of a compacted topic is joined."""

@@ -8,10 +8,9 @@ Times are Unix milliseconds.
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from schemas.clock import local_day, to_ms
+from schemas.clock import DAY_MS, local_day, to_ms
 from schemas.money import is_currency
 from streams.journeys.limits import CLICK_REPORTS, OTHER_REPORTS, digest, recent_times
-from streams.journeys.tables import DAY_MS
 
 Row = dict[str, Any]
 STATUSES: Final = {"accepted": 1, "sent": 2, "delivered": 4, "seen": 8, "clicked": 16, "failed": 32}

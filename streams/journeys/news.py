@@ -8,11 +8,11 @@ mark is read, whoever wrote it: the mark can only save work.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from schemas.pixel import CHECKOUT_STARTED, HASHES
 from streams.engine.agent import Header, Record
-from streams.journeys.hashes import FIELDS
 
 QUIET: Final[Header] = ("quiet", b"1")
-_HASHES: Final = frozenset(field for field, _ in FIELDS)
+_HASHES: Final = frozenset(HASHES)
 
 
 def is_news(data: Mapping[str, Any]) -> bool:
@@ -20,7 +20,7 @@ def is_news(data: Mapping[str, Any]) -> bool:
     if "landing" in data or not data.keys().isdisjoint(_HASHES):
         return True
     action = data.get("action")
-    return action is not None and (action == "checkout.started" or action.startswith("order."))
+    return action is not None and (action == CHECKOUT_STARTED or action.startswith("order."))
 
 
 def may_be_news(record: Record) -> bool:

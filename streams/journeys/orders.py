@@ -4,16 +4,15 @@ A row: `v` what VTEX tells, `p` what the pixel's `order.placed` tells, `kept` th
 the digest of what was published, `gone` when it was erased.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from schemas.clock import local_day, to_ms
+from schemas.vtex import group_of
 from streams.journeys.hashes import CUSTOMER, Hashes, told
 from streams.journeys.touches import Touch
 
 Row = dict[str, Any]
-_PART: Final = re.compile(r"-\d{2}$")
 _BUCKETS: Final = ((0, "same_day"), (3, "d1_3"), (7, "d4_7"), (30, "d8_30"))
 
 
@@ -24,11 +23,6 @@ class Amounts(NamedTuple):
     refunded: int
     net: int
     conversions: int
-
-
-def reference(name: str) -> str:
-    """Return the order that a reference names: `1234567890123-01` is a part of the group `1234567890123`."""
-    return _PART.sub("", name.strip())
 
 
 def vtex_facts(order: Mapping[str, Any], user_hash: str | None) -> Row:
@@ -57,8 +51,8 @@ def vtex_facts(order: Mapping[str, Any], user_hash: str | None) -> Row:
         "source": marketing.get("utm_source"),
         "campaign": marketing.get("utm_campaign"),
         "cart": order.get("order_form_id"),
-        "names": sorted({reference(name) for name in (order["order"], *order.get("order_ids", ()))}),
-        "replaces": reference(replaces) if replaces else None,
+        "names": sorted({group_of(name) for name in (order["order"], *order.get("order_ids", ()))}),
+        "replaces": group_of(replaces) if replaces else None,
         "hashes": hashes,
     }
 

@@ -7,6 +7,8 @@ import orjson
 
 from schemas.clock import to_ms
 from schemas.events import InvalidEventError, decode
+from schemas.pixel import CHECKOUT_STARTED, ORDER_PLACED
+from schemas.vtex import group_of
 from streams.engine.agent import Batch, Record, Shard
 from streams.journeys import messages, orders
 from streams.journeys.facts import Facts
@@ -79,15 +81,15 @@ def read_event(record: Record) -> Told:
     data = envelope["data"]
     at = to_ms(data.get("at") or envelope["time"])
     action = data.get("action") or ""
-    order = orders.reference(data["order"]) if action.startswith("order.") and data.get("order") else None
-    placed = orders.placed_facts(data, envelope["id"], at) if order and action == "order.placed" else None
+    order = group_of(data["order"]) if action.startswith("order.") and data.get("order") else None
+    placed = orders.placed_facts(data, envelope["id"], at) if order and action == ORDER_PLACED else None
     return Told(
         data.get("session") or None,
         at,
         told(data),
         _arrival(data.get("landing")),
         order,
-        (data.get("order_form") or None) if action == "checkout.started" else None,
+        (data.get("order_form") or None) if action == CHECKOUT_STARTED else None,
         placed,
     )
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from streams.engine.agent import Table
 
-DAY_MS: Final = 86_400_000
 SESSION_DAYS: Final = 90
 _SHORT: Final = timedelta(days=SESSION_DAYS)
 _LONG: Final = timedelta(days=730)

@@ -6,7 +6,6 @@ from typing import Any, Final, Literal, NamedTuple
 from schemas.clock import to_text
 
 LOSERS: Final = 20
-HOUR_MS: Final = 3_600_000
 _LAST: Final = "\U0010ffff"
 _NO_SOURCE: Final = frozenset(("", "direct", "(direct)", "(none)", "none", "null", "undefined", "hellotext"))
 

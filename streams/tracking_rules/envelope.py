@@ -6,11 +6,11 @@ from typing import Any, Final
 import orjson
 
 from schemas.clock import to_ms, to_text
-from schemas.events import InvalidEventError, decode
+from schemas.events import InvalidEventError, decode, encode
 from schemas.partition import key_of
+from schemas.pixel import HASHES
 from streams.engine.agent import Poison, Record
 
-_HASHES: Final = ("email_hash", "phone_hash", "customer_hash")
 _MAPS: Final = frozenset(("page", "utm", "device"))
 _ADDED: Final = ("at", "at_received", "supplement", "amount_minor", "amount_currency", "landing")
 
@@ -21,7 +21,7 @@ class _Nobody:
 
 _TEXTS: Final = (
     "action", "given_id", "session", "identity_source", "amount", "currency", "object", "object_type", "order",
-    "order_form", "tracked_at", "consent", *_HASHES,
+    "order_form", "tracked_at", "consent", *HASHES,
 )  # fmt: skip
 _SHAPES: Final[dict[str, type]] = {
     **dict.fromkeys(_TEXTS, str),
@@ -113,8 +113,7 @@ def write(event: Event) -> tuple[bytes, bytes]:
         "data": data,
     }
     try:
-        # Copied out of the kilobyte into which orjson writes (docs/performance.md, "Where the time goes", 2).
-        value = bytes(memoryview(orjson.dumps(envelope)))
+        value = encode(envelope)
     except orjson.JSONEncodeError:
         raise Poison("the event is nested too deeply") from None
     return key_of(event.store, data.get("session") or event.id), value
@@ -156,7 +155,7 @@ def _check(data: dict[str, Any]) -> None:
             raise Poison(f"the event's {name} is a {type(value).__name__}")
         if shape is dict and name in _MAPS:
             _check_texts(name, value)
-    for name in _HASHES:
+    for name in HASHES:
         if name in data and data[name] is not None and not _HASH.fullmatch(data[name]):
             raise Poison(f"the event's {name} is no hash")
     get = data.get

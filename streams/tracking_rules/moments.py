@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from schemas.clock import to_text
+from schemas.clock import DAY_MS, to_text
 from streams.tracking_rules.envelope import Event, instant
 
-OLDEST_MS: Final = 30 * 86_400_000
+OLDEST_MS: Final = 30 * DAY_MS
 """What is kept of events. A browser that says more has a wrong clock, since its queue does not wait so long."""
 
 

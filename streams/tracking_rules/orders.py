@@ -9,15 +9,11 @@ in two sessions are four facts, and any of the four may come last.
 
 from typing import Any, Final, Literal
 
+from schemas.pixel import CHECKOUT_STARTED, HASHES, ORDER_ACTIONS
 from streams.tracking_rules.content import digest_of, mark
 
 Verdict = Literal["new", "duplicate", "supplement"]
 
-_ORDER_ACTIONS: Final = frozenset(
-    ("order.placed", "order.confirmed", "order.shipped", "order.delivered", "order.cancelled")
-)
-CHECKOUT: Final = "checkout.started"
-_PERSON: Final = ("email_hash", "phone_hash", "customer_hash")
 _VALUED: Final = "@"
 _MOST: Final = 250
 """Pieces of evidence for one order: fifty sessions that each told somebody by three hashes, and more; attribution's
@@ -27,17 +23,17 @@ own limits (docs/kpis.md, "limits") are reached before."""
 def natural_key(data: dict[str, Any]) -> str | None:
     """Return what names the fact for ever: the action and the order, or the order form; None for other events."""
     action = data.get("action")
-    if action in _ORDER_ACTIONS and data.get("order"):
+    if action in ORDER_ACTIONS and data.get("order"):
         return digest_of(action, data["order"])
-    if action == CHECKOUT and data.get("order_form"):
+    if action == CHECKOUT_STARTED and data.get("order_form"):
         return digest_of(action, data["order_form"])
     return None
 
 
 def substance(data: dict[str, Any]) -> str:
     """Return what may not differ under one id: the fact and, for an order, its amount as it was told."""
-    if data["action"] == CHECKOUT:
-        return digest_of(CHECKOUT, data["order_form"])
+    if data["action"] == CHECKOUT_STARTED:
+        return digest_of(CHECKOUT_STARTED, data["order_form"])
     return digest_of(data["action"], data["order"], data.get("amount"), data.get("currency"))
 
 
@@ -53,7 +49,7 @@ def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, st
     """
     marks = dict.fromkeys(known.split(" ") if known else ())
     added = [one for one in _evidence(data) if one not in marks]
-    if "amount_minor" in data and data["action"] != CHECKOUT:
+    if "amount_minor" in data and data["action"] != CHECKOUT_STARTED:
         added += _earliest(marks, at)
     if known is None:
         return "new", " ".join(added)
@@ -65,7 +61,7 @@ def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, st
 def _evidence(data: dict[str, Any]) -> list[str]:
     """Return the marks of the session that an event tells, and of who bought there."""
     session = data.get("session") or ""
-    people = [name[0] + mark(f"{session}/{data[name]}") for name in _PERSON if data.get(name)]
+    people = [name[0] + mark(f"{session}/{data[name]}") for name in HASHES if data.get(name)]
     return ["s" + mark(session), *people] if session else people
 
 

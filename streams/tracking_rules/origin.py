@@ -4,13 +4,12 @@ What the body does not tell, the page's address may: clients up to 2.1.3 send no
 JavaScript sends nothing else.
 """
 
-import re
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+from schemas.texts import plain
+
 _NOBODY: Final = frozenset(("", "undefined", "null", "None", "NaN", "[object Object]"))
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]+")
-"""In no identifier: keys of tables are joined by one of them, and VTEX's orders tell campaigns without, too."""
 _UTM: Final = ("source", "medium", "campaign", "term", "content")
 
 
@@ -69,7 +68,7 @@ def _site(url: str) -> str:
 def _text(value: str | None) -> str | None:
     if value is None:
         return None
-    text = (value if value.isprintable() else _CONTROL.sub(" ", value)).strip()
+    text = plain(value)  # so do VTEX's orders tell campaigns
     return None if text in _NOBODY else text
 
 

@@ -14,10 +14,11 @@ same content at the same time: one row instead of two.
 from datetime import timedelta
 from typing import Any, Final, Literal
 
+from schemas.pixel import CHECKOUT_STARTED
 from streams.engine.agent import RAW, TEXT, Shard, Table, View
 from streams.tracking_rules.content import digest_of
 from streams.tracking_rules.envelope import Event
-from streams.tracking_rules.orders import CHECKOUT, natural_key, substance, weigh
+from streams.tracking_rules.orders import natural_key, substance, weigh
 
 IDS: Final = Table("tracking-ids", TEXT, ttl=timedelta(days=7), disk=True)
 RECENT: Final = Table("tracking-recent", RAW, ttl=timedelta(hours=24))
@@ -77,7 +78,7 @@ class Seen:
         data = event.data
         if event.given and self._by_id(event, substance(data)) == "conflict":
             return "conflict"
-        view = self._checkouts if data["action"] == CHECKOUT else self._orders
+        view = self._checkouts if data["action"] == CHECKOUT_STARTED else self._orders
         key = f"{event.store}/{natural_key(data)}"
         verdict, row = weigh(view.get(key), data, event.at)
         if verdict != "duplicate":

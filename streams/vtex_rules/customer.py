@@ -12,31 +12,21 @@ A customer is one row of state, a function of the set of what was read:
     version       how often a row was published
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from connectors.vtex.texts import is_nothing
 from schemas.clock import to_text
-from schemas.personal import Kind, normal_customer, normal_email, normal_phone
+from schemas.personal import normal_customer
 from schemas.vtex import Buyer, Customer, CustomerRead
+from streams.vtex_rules.contacts import Hasher, is_relayed, usable_email, usable_phone
 from streams.vtex_rules.facts import keep, merge, no_facts, since
 from streams.vtex_rules.versions import TICKS_IN_A_MS, Version
 
 State = dict[str, Any]
 Entry = list[Any]
 """[rank, id]: how well known a customer is (streams/vtex_rules/customer_links.py), and who."""
-Hasher = Callable[[Kind, str | None], str | None]
 
-_RELAY: Final = re.compile(
-    r"@(?:ct\.vtex\.com|(?:[\w-]+\.)*(?:mercadolibre|mercadolivre|marketplace\.amazon|members\.ebay)\.)"
-)
-"""Addresses of marketplaces and of VTEX itself, behind which anybody may stand (contracts/vtex NOTES 4.3)."""
-_ATOM: Final = r"[^@\s\"(),:;<>\[\]\\.]+"
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_TAKEN: Final = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]*[a-z0-9])")
-"""Addresses that vendors take: for `a..b@x.com` or `joão@x.com` they refuse a customer whom a phone may reach."""
-_FILLER: Final = re.compile(r"(\d)\1{8}$")
-"""`(11) 99999-9999`: what hundreds type to get past a form, who would all be one profile."""
 _TEXTS: Final = ("first_name", "last_name", "document", "birth_date", "gender", "locale")
 TRACES: Final = frozenset({"user_id", "email_hash", "phone_hash"})
 """What outlives a deletion: it joins orders and touches, and tells nothing."""
@@ -48,22 +38,9 @@ _FROM_ORDERS: Final = frozenset({"orders", "ordered", "by", "replaced_by"})
 _NOT_COMPARED: Final = "source_version"
 
 
-def text_of(value: str | None) -> str | None:
-    """Return a value without blanks around it; None when it is empty or a mask (`***`, NOTES 2.5)."""
-    return (value.strip() or None) if value and "*" not in value else None
-
-
-def usable_email(value: str | None) -> str | None:
-    """Return the normal form of an address that is one person's own; never a mask's or a marketplace's."""
-    email = normal_email(value)
-    taken = email is not None and email.isascii() and _TAKEN.fullmatch(email) and not _RELAY.search(email)
-    return email if taken else None
-
-
-def usable_phone(value: str | None, country: str) -> str | None:
-    """Return the normal form of a number that may be one person's own."""
-    phone = normal_phone(value, country)
-    return None if phone is None or _FILLER.search(phone) else phone
+def _text(value: str | None) -> str | None:
+    """Return a value without blanks around it; None when it tells nothing: a store's own fields come as they were."""
+    return None if value is None or is_nothing(value) else value.strip() or None
 
 
 def _contacts(email: str | None, phone: str | None, hasher: Hasher) -> dict[str, Any]:
@@ -85,7 +62,7 @@ def told_by(read: CustomerRead, country: str, hasher: Hasher, nulls_erase: Itera
     phones = (read.home_phone, read.phone, read.cell_phone, read.business_phone)
     phone = next((normal for each in phones if (normal := usable_phone(each, country))), None)
     told = _contacts(usable_email(read.email), phone, hasher)
-    told |= {name: text_of(getattr(read, name)) for name in _TEXTS}
+    told |= {name: _text(getattr(read, name)) for name in _TEXTS}
     told |= {"user_id": normal_customer(read.user_id), "newsletter_opt_in": read.newsletter_opt_in}
     told |= {f"custom.{name}": _usable(value) for name, value in read.custom.items()}
     gone = {name: None for field in nulls_erase for name in (field, f"{field}_hash") if told.get(name) is None}
@@ -93,12 +70,12 @@ def told_by(read: CustomerRead, country: str, hasher: Hasher, nulls_erase: Itera
 
 
 def _usable(value: Any) -> Any:
-    return text_of(value) if isinstance(value, str) else value
+    return _text(value) if isinstance(value, str) else value
 
 
 def place_of(read: CustomerRead) -> dict[str, Any]:
     """Return what a read tells of the customer's address; nothing when it did not look."""
-    usable = {name: text_of(value) if isinstance(value, str) else value for name, value in (read.address or {}).items()}
+    usable = {name: _text(value) if isinstance(value, str) else value for name, value in (read.address or {}).items()}
     address = {name: value for name, value in usable.items() if value is not None}
     return {"address": address} if address else {}
 
@@ -106,13 +83,12 @@ def place_of(read: CustomerRead) -> dict[str, Any]:
 def told_by_order(buyer: Buyer, opt_in: bool | None, country: str, hasher: Hasher) -> dict[str, Any]:
     """Return what an order tells of its buyer; nothing when that is no way to reach them."""
     email = usable_email(buyer.email)
-    relayed = _RELAY.search(normal_email(buyer.email) or "") is not None
-    phone = None if relayed else usable_phone(buyer.phone, country)
+    phone = None if is_relayed(buyer.email) else usable_phone(buyer.phone, country)
     if email is None and phone is None:
         return {}
     user_id = normal_customer(buyer.user_profile_id)
     told = _contacts(email, phone, hasher)
-    told |= {name: text_of(getattr(buyer, name)) for name in ("first_name", "last_name", "document")}
+    told |= {name: _text(getattr(buyer, name)) for name in ("first_name", "last_name", "document")}
     # A key must not hold an address, so one that passes for an id is none.
     told |= {"user_id": None if user_id and "@" in user_id else user_id, "newsletter_opt_in": opt_in}
     return {name: value for name, value in told.items() if value is not None}

@@ -7,21 +7,19 @@ state is what is known of each part (streams/vtex_rules/facts.py), a function of
     version   how often a row was published
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from schemas.clock import to_ms, to_text
 from schemas.money import from_hundredths
-from schemas.personal import Kind, normal_customer, normal_phone
-from schemas.vtex import OrderRead, OrderState
-from streams.vtex_rules.customer import usable_email
+from schemas.personal import normal_customer
+from schemas.vtex import OrderRead, OrderState, group_of
+from streams.vtex_rules.contacts import Hasher, usable_email, usable_phone
 from streams.vtex_rules.facts import merge, no_facts
 from streams.vtex_rules.versions import Version
 
 State = dict[str, Any]
 Part = dict[str, Any]
-Hasher = Callable[[Kind, str | None], str | None]
 
 BUYER: Final = frozenset({"user_profile_id", "email_hash", "phone_hash"})
 """What a part tells of who bought."""
@@ -40,12 +38,6 @@ _APPROVED: Final = frozenset({
 _PROGRESS: Final[tuple[OrderState, ...]] = ("placed", "approved", "invoiced")
 _HALVES: Final = ("marketplace", "chain", "fulfillment")
 """Where both halves of a sale stand in one account, the shop's own is the one that counts (NOTES 4.2, `origin`)."""
-_SUFFIX: Final = re.compile(r"-\d{2}$")
-
-
-def group_of(order: str) -> str:
-    """Return the orderGroup of an orderId (`1234567890123-01`); an orderGroup is its own."""
-    return _SUFFIX.sub("", order.strip())
 
 
 def state_of(status: str | None) -> OrderState:
@@ -71,7 +63,7 @@ def told_by(read: OrderRead, country: str, hasher: Hasher) -> dict[str, Any]:
         "replaces": group_of(read.replaces) if read.replaces else None,
         "user_profile_id": normal_customer(read.buyer.user_profile_id),
         "email_hash": hasher("email", usable_email(read.buyer.email)),
-        "phone_hash": hasher("phone", normal_phone(read.buyer.phone, country)),
+        "phone_hash": hasher("phone", usable_phone(read.buyer.phone, country)),
     }  # fmt: skip
     return {name: value for name, value in told.items() if value is not None}
 

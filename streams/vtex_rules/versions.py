@@ -33,6 +33,11 @@ def ticks(text: str) -> int:
     return seconds + (int(fraction[1][:_DIGITS].ljust(_DIGITS, "0")) if fraction else 0)
 
 
+def read_at(envelope: dict[str, Any]) -> str:
+    """Return when the poller read what an event tells."""
+    return str(envelope.get("receivedtime") or envelope.get("time") or "")
+
+
 def version_of(source: str, received: str, data: dict[str, Any]) -> Version:
     """Return the version of a read.
 

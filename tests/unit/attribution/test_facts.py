@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.vtex import group_of
 from streams.journeys import customers, landings, limits, messages, sessions
 from streams.journeys.messages import Report
-from streams.journeys.orders import amounts, reference, time_to_conversion
+from streams.journeys.orders import amounts, time_to_conversion
 from streams.journeys.touches import Touch
 
 DAY = 86_400_000
@@ -25,7 +26,7 @@ class TestOrders:
     ])  # fmt: skip
     def test_a_part_names_its_group(self, name, order):
         """The pixel may tell an order id where VTEX's group is meant."""
-        assert order == reference(name)
+        assert order == group_of(name)
 
     @pytest.mark.parametrize(("order", "replaced", "expected"), [
         (vtex(), None, (1000, 0, 1000, 1)),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from streams.journeys.touches import HOUR_MS, LOSERS, Touch, Windows, explain
+from schemas.clock import HOUR_MS
+from streams.journeys.touches import LOSERS, Touch, Windows, explain
 
 WINDOWS = Windows(click=168 * HOUR_MS, delivery=24 * HOUR_MS)
 ORDERED = 1_000 * HOUR_MS

@@ -3,11 +3,11 @@
 import pytest
 
 from schemas import topics
-from schemas.vtex import CUSTOMER_CHANGED, Order
+from schemas.vtex import CUSTOMER_CHANGED, Order, group_of
 from streams.customers import CustomersAgent
 from streams.engine.testing import MemoryShard
 from streams.orders import ORDERS, OrdersAgent
-from streams.vtex_rules.order import group_of, state_of
+from streams.vtex_rules.order import state_of
 from tests.stores import a_store, stores_of
 from tests.unit.customers import events as customers
 from tests.unit.orders.events import a_shard, at, feed, part
@@ -48,6 +48,13 @@ class TestOrder:
         assert row["marketing"] == marketing
         assert not any(value in str([row, shard.table(ORDERS)]) for value in ("Ana", "ana@", "98765"))
         assert shard.outputs(topics.VTEX_ORDERS)[0][0] == b"acme/100"
+
+    @pytest.mark.parametrize("phone", ["(11) 99999-9999", "00000000000", "98765-4321"])
+    async def test_a_phone_that_is_nobodys_joins_nobody(self, shard, phone):
+        """What hundreds type to get past a form would make the order one with the sessions of all of them."""
+        (row,) = await feed(shard, part(buyer={"user_profile_id": "u1", "phone": phone}))
+
+        assert "phone_hash" not in row
 
     async def test_parts_are_assembled(self, shard):
         """As they come, in whatever order; the purchase began with its first part."""

@@ -64,8 +64,7 @@ def test_texts_are_texts(written, told):
     """Numbers as they are dialled, nothing that no name holds, and nothing that outgrows a record."""
     assert read_customer({**DOCUMENT, "firstName": written}, ACCESS, "search").get("first_name") == told
     order = {**ORDER, "clientProfileData": {**ORDER["clientProfileData"], "lastName": written}}
-    if not isinstance(written, float) or written.is_integer():
-        assert read_order(order, "BRL", "feed")["buyer"].get("last_name") == told
+    assert read_order(order, "BRL", "feed")["buyer"].get("last_name") == told
 
 
 @pytest.mark.parametrize("version", ["9999-12-31T23:59:59-14:00", "zzz", 7, {"a": 1}, ""])
