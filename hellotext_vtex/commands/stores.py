@@ -1,6 +1,6 @@
 """`stores`: who is connected, and what can be chosen for each of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -8,8 +8,8 @@ from rich.table import Table
 
 from connectors.console.rows import remove_row, write_row
 from connectors.kafka.stores import StoreDirectory
-from connectors.vtex.problems import Problem, problems_by_store
 from hellotext_vtex.commands.progress import show_progress
+from hellotext_vtex.condition import Condition, conditions_of, matters, state_of, told, visible
 from hellotext_vtex.foreground import execute, fail, print_json
 from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
@@ -20,7 +20,6 @@ from hellotext_vtex.tables import terminal
 from schemas.stores import Rate, StoreConnection
 from schemas.topics import STORES
 
-_SECRET = {"app_token", "token", "api_key", "hash_secret", "hook_secret", "server_token"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Done = Annotated[bool, typer.Option("--json", help="Print the store's settings as JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the store.", show_default=False)]
@@ -36,29 +35,33 @@ def register(app: typer.Typer) -> None:
 
 
 def list_stores(json: Json = False) -> None:
-    """List the connected stores.
+    """List the connected stores, and what is wrong with them.
 
     Example: hellotext-vtex stores list --json
     """
     settings = connected(quiet=True)
-    rows, problems = execute(lambda: _all(settings))
+    rows, conditions = execute(lambda: _all(settings))
     if json:
-        print_json([told(row, problems.get(row.store, ())) for row in rows])
+        print_json([told(row, conditions[row.store]) for row in rows])
         return
     if not rows:
         print("No store is connected: hellotext-vtex connect")
         return
     table = Table("store", "VTEX account", "Hellotext business", "Infobip", "country", "currency", "time zone", "state")
     for row in rows:
+        condition = conditions[row.store]
         table.add_row(
             row.store, row.vtex.account, row.hellotext.business_id, "yes" if row.infobip else "no", row.country,
-            row.currency, row.timezone, state_of(row, problems.get(row.store, ())),
+            row.currency, row.timezone, state_of(row, condition),
         )  # fmt: skip
     terminal().print(table)
+    for row in rows:
+        for line in matters(row, conditions[row.store]):
+            print(line)
 
 
 def show(store: Name, json: Json = False) -> None:
-    """Show a store's settings, without its secrets, and what is wrong with reading it.
+    """Show a store's settings, without its secrets, and what is wrong with reading it or with its destinations.
 
     Example: hellotext-vtex stores show acme
     """
@@ -178,22 +181,6 @@ def _say(row: StoreConnection, line: str, *, as_json: bool) -> None:
         print(line)
 
 
-def state_of(row: StoreConnection, problems: Sequence[Problem]) -> str:
-    """Return what a store's reading is at, in a word or two."""
-    if row.paused:
-        return "paused"
-    return "following" if all(each.note for each in problems) else "needs attention"
-
-
-def told(row: StoreConnection, problems: Sequence[Problem]) -> dict[str, Any]:
-    """Return a store's row without its secrets, with the state of its reading and its problems."""
-    listed = [
-        {"reader": each.reader, "reason": each.reason, "since": each.since.isoformat()}
-        for each in problems if not row.paused
-    ]  # fmt: skip
-    return {**visible(row), "state": state_of(row, problems), "problems": listed}
-
-
 def lines(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield nested values one a line, named by their path: `vtex.account`, `prices.1.channel`; unset ones as a dash."""
     for name, part in value.items():
@@ -214,29 +201,17 @@ def _plain(value: object) -> str:
     return "-" if value is None or value == {} else str(value)
 
 
-def visible(row: StoreConnection) -> dict[str, Any]:
-    """Return a store's row without its secrets."""
-    return _without_secrets(row.model_dump(mode="json"))
-
-
-def _without_secrets(value: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _without_secrets(part) if isinstance(part, dict) else part
-        for name, part in value.items()
-        if name not in _SECRET
-    }
-
-
-async def _all(settings: Settings) -> tuple[tuple[StoreConnection, ...], dict[str, tuple[Problem, ...]]]:
+async def _all(settings: Settings) -> tuple[tuple[StoreConnection, ...], dict[str, Condition]]:
     connection = await ensure_topics(settings)
     async with StoreDirectory(connection) as directory:
-        return directory.all(), await problems_by_store(connection)
+        rows = directory.all()
+    return rows, await conditions_of(connection, rows)
 
 
-async def _one(settings: Settings, store: str) -> tuple[StoreConnection, tuple[Problem, ...]]:
+async def _one(settings: Settings, store: str) -> tuple[StoreConnection, Condition]:
     connection = await ensure_topics(settings)
     row = await find_store(connection, store)
-    return row, (await problems_by_store(connection)).get(store, ())
+    return row, (await conditions_of(connection, [row]))[store]
 
 
 async def _change(

@@ -40,6 +40,19 @@ class Gate:
 
 
 @dataclass(slots=True)
+class Trouble:
+    """A destination has not taken a call of ours since then, closed or not.
+
+    Attributes:
+        reason: of the last one, and what to do.
+        since: Unix ms.
+    """
+
+    reason: str
+    since: int
+
+
+@dataclass(slots=True)
 class Sweep:
     """A walk over the roster: the next bucket, and whether to walk once more after the last."""
 
@@ -56,6 +69,7 @@ class StoreState:
     sweeps: dict[str, Sweep] = field(default_factory=dict)
     under_way: dict[str, int] = field(default_factory=dict)
     gates: dict[str, Gate] = field(default_factory=dict)
+    troubles: dict[str, Trouble] = field(default_factory=dict)
 
     def started(self, destination: str) -> None:
         """Count a call."""
@@ -88,8 +102,18 @@ class StoreState:
         """Close a destination, or keep it closed."""
         self.gates[destination] = gate
 
+    def troubled(self, destination: str, reason: str, now: int) -> None:
+        """Note that a call was not taken, for whatever it was about."""
+        known = self.troubles.get(destination)
+        self.troubles[destination] = Trouble(reason, now if known is None else known.since)
+
+    def answered(self, destination: str) -> None:
+        """Note that a destination works."""
+        self.troubles.pop(destination, None)
+
     def open(self, destination: str) -> None:
         """Open a destination, and look at all who waited for it."""
+        self.answered(destination)
         if self.gates.pop(destination, None) is not None:
             self.want_sweep(destination)
 
@@ -110,7 +134,7 @@ class StoreBook:
         """Return a store's row."""
         if store not in self._open:
             row = self._view.get(store)
-            self._open[store] = (_state(row), row)
+            self._open[store] = (state_of(row), row)
         return self._open[store][0]
 
     def names(self) -> list[str]:
@@ -147,7 +171,8 @@ def _key(store: str, bucket: int) -> str:
     return f"{store}/{bucket:08d}"
 
 
-def _state(row: dict[str, Any] | None) -> StoreState:
+def state_of(row: dict[str, Any] | None) -> StoreState:
+    """Return what a row says; one of an earlier version knows of no troubles."""
     if row is None:
         return StoreState()
     return StoreState(
@@ -155,4 +180,5 @@ def _state(row: dict[str, Any] | None) -> StoreState:
         sweeps={name: Sweep(**sweep) for name, sweep in row["sweeps"].items()},
         under_way=dict(row["under_way"]),
         gates={name: Gate(**gate) for name, gate in row["gates"].items()},
+        troubles={name: Trouble(**trouble) for name, trouble in row.get("troubles", {}).items()},
     )  # fmt: skip

@@ -103,7 +103,12 @@ class Syncing:
         made = sync.sending
         if made is None:
             return
-        self._stores.get(entry.store).ended(destination)
+        state = self._stores.get(entry.store)
+        state.ended(destination)
+        if outcome.status == "uncertain" or blocks(outcome, made):
+            state.troubled(destination, advice(outcome), self._shard.now)
+        else:
+            state.answered(destination)
         after = entry.syncs[destination] = heard(sync, outcome, self._shard.now)
         touched = self._regroup(entry, destination, sync.id, after, done=outcome.status == "done")
         if after.refused is not None and after.refused != sync.refused:

@@ -5,8 +5,10 @@ import signal
 import socket
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from connectors.console.rows import write_row
+from connectors.kafka.provisioning import TopicSpec, provision
 from schemas.topics import VTEX_CURSORS
 from schemas.vtex import Cursor
 from tests.scenarios.front_door.commands import CommandLine
@@ -154,6 +156,33 @@ async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
     run("stores", "pause", "acme")
     assert run("stores", "list", "--json").json[0]["state"] == "paused"
     assert run("doctor").code == 0
+
+
+async def test_a_destination_that_takes_nothing_is_told(run, empty_kafka):
+    """By the list and the store's own page: since when, why, what to do, and when it is tried again."""
+    run("connect", "--vtex-account", "acme", *KEYS, "--country", "BR", "--yes", "--no-check", "--json")
+    assert run("stores", "show", "acme", "--json").json["destinations"] == []
+    gate = {"reason": "401: connect the store again", "access": "", "customer": "c1", "retry_at": 4_102_444_800_000}
+    row = {
+        "count": 1, "options": "", "sweeps": {}, "under_way": {}, "gates": {"hellotext": gate, "infobip": gate},
+        "troubles": {"hellotext": {"reason": "401", "since": 1_795_687_200_000}},
+    }  # fmt: skip
+    changelog = TopicSpec("streams.profiles.stores-changelog", {})
+    await provision(empty_kafka, extra=[changelog])
+    async with AIOKafkaProducer(**empty_kafka.options()) as producer:
+        await producer.send_and_wait(empty_kafka.topic(changelog.name), json.dumps(row).encode(), b"acme")
+
+    listed, shown = run("stores", "list"), run("stores", "show", "acme")
+
+    assert "needs attention" in listed.out, listed.err
+    assert (
+        "acme: Hellotext is closed since 26 Nov 2026, 07:00: 401: connect the store again; tried again at 21:00:00\n"
+    ) in listed.out
+    assert "destinations.1.since       2026-11-26T10:00:00+00:00\n" in shown.out, shown.err
+    assert run("stores", "list", "--json").json[0]["destinations"] == [{
+        "destination": "hellotext", "state": "closed", "reason": "401: connect the store again",
+        "since": "2026-11-26T10:00:00+00:00", "tries_again": "2100-01-01T00:00:00+00:00",
+    }]  # fmt: skip
 
 
 def test_an_installation_without_anything_is_told_so(run):

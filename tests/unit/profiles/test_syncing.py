@@ -1,11 +1,14 @@
 """The profiles agent against a stand-in Hellotext: one profile for each customer, the newest state last."""
 
+from datetime import UTC, datetime, timedelta
+
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from hellotext_vtex.destinations import troubled
 from schemas import topics
-from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, MOST_UNDER_WAY
+from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, MOST_UNDER_WAY, STORES
 from tests.destinations import StandInHellotext
 from tests.unit.profiles.conftest import World, a_customer
 
@@ -252,6 +255,35 @@ class TestRefused:
         assert (closed["store"], closed["destination"], opened["log_level"]) == ("acme", "hellotext", "info")
         assert "connect the store again" in closed["reason"]
         assert "ana" not in closed["reason"]
+
+    async def test_who_looks_at_stores_learns_since_when_it_takes_nothing(self, world):
+        """Closed, with when it is tried again; failing while it answers nothing of use; nothing once it works."""
+
+        def seen(later_ms=0):
+            row = world.shard.table(STORES)["acme"]
+            now = datetime.fromtimestamp((world.shard.now + later_ms) / 1000, UTC)
+            return [(one.state, one.since, one.again) for one in troubled(row, now)]
+
+        refuse(world.hellotext, 401)
+        began = datetime.fromtimestamp(world.shard.now / 1000, UTC)
+        await world.feed(a_customer())
+        await world.settle()
+        assert seen() == [("closed", began, began + timedelta(milliseconds=GATE_RETRY_MS))]
+        await world.shard.tick(GATE_RETRY_MS)
+        await world.settle()
+        assert [since for _, since, _ in seen()] == [began]
+        world.hellotext.heals()
+        await world.shard.tick(GATE_RETRY_MS)
+        await world.settle()
+        assert seen(60_000) == []
+        world.hellotext.answers(500)
+        began = datetime.fromtimestamp(world.shard.now / 1000, UTC)
+        await world.feed(a_customer("c2"))
+        await world.calls.once()
+        assert (seen(59_000), seen(60_000)) == ([], [("failing", began, None)])
+        world.hellotext.heals()
+        await world.settle()
+        assert seen(60_000) == []
 
     async def test_a_destination_that_is_away_for_long_closes_too(self, world):
         """The engine's own retries used up: `failed`, and tried again later."""
