@@ -305,8 +305,10 @@ class TestDisk:
         part = disks.part(PLAIN, 0)
         shutil.rmtree(written)
         part.apply({"b": b"1"}, START, 8)
+        assert (part.get("b", -1), part.position) == (b"1", 8)
         part.close()
         disks.close()
+        assert Disks(written).part(PLAIN, 0).position is None
 
     @pytest.mark.parametrize(("ended", "found"), [(False, None), (True, 2)], ids=["broken off", "ended"])
     def test_a_restore_that_was_broken_off_is_as_old_as_what_it_has_read(self, tmp_path, ended, found):

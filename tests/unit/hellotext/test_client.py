@@ -119,8 +119,11 @@ async def test_a_created_profile_without_an_id_is_uncertain():
 
 async def test_deleting_what_is_gone_succeeds():
     """404 is what was wanted."""
-    hellotext, _ = client(httpx.Response(404))
+    hellotext, made = client(httpx.Response(404))
     await hellotext.delete_profile("P1")
+    assert [(request.method, request.url.path) for request in made] == [
+        ("DELETE", "/v1/profiles/P1"), ("GET", "/v1/profiles/P1"),
+    ]  # fmt: skip
 
 
 async def test_a_deletion_that_is_not_known_is_no_deletion():

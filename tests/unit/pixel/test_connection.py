@@ -308,9 +308,12 @@ class TestRequests:
             await host.until(3)
             for writer in writers:
                 writer.transport.abort()
-            await host.until(1)  # it is still being answered
+            await host.until(1)
+            (answered,) = host.connections
+            assert answered._work is not None  # it is still being answered
             host.mirror.may.set()
             await host.until(0)
+            assert (await host.all_of(BODY % b"b")).startswith(b"HTTP/1.1 200")
 
     async def test_a_sender_that_is_gone_before_its_refusal_fails_nobody(self):
         """Its end may be told to us only later."""
@@ -618,4 +621,9 @@ ALONE = [
 @pytest.mark.parametrize("scenario", ALONE, ids=lambda scenario: scenario.__name__)
 def test_on_the_loop_that_the_collector_runs_on(scenario):
     """The same as above: uvloop's transports are not asyncio's."""
-    uvloop.run(scenario())
+
+    async def loop() -> type:
+        await scenario()
+        return type(asyncio.get_running_loop())
+
+    assert uvloop.run(loop()) is uvloop.Loop
