@@ -17,8 +17,9 @@ from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import identified
 from connectors.vtex.errors import NO_SCROLL, Crowded, ScrollBusy, ScrollLost, Unreliable
 from connectors.vtex.instants import Window, created_in
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import Build, in_turn
 from connectors.vtex.masterdata import Entity, Page, Row
+from connectors.vtex.progress import advanced
 from connectors.vtex.source import Source
 from connectors.vtex.windows import WindowReader
 from schemas.clock import DAY_MS, to_ms
@@ -34,7 +35,7 @@ LOSSES: Final = 20
 SHORT: Final = 4
 """Readings of a slice that end before its claimed total, until the total is taken for the lie; a scan has the rest."""
 
-Handler = Callable[[list[Row]], Awaitable[Callable[[Step], None]]]
+Handler = Callable[[list[Row]], Awaitable[Build]]
 """Makes of a page what adds its events to a step."""
 
 
@@ -89,7 +90,7 @@ class Backfill:
             position = self._fresh_start()
         if position != self._source.position(self.resource) or "fields" not in position:
             position["fields"] = fields  # a row of an older version tells none
-            await self._source.journal.write(lambda step: self._source.move(step, self.resource, position))
+            await self._source.journal.write(self._source.moving(self.resource, position))
         if position.get("finished"):
             return
         self._began, self._began_with = time.monotonic(), int(position["base"])
@@ -186,27 +187,17 @@ class Backfill:
         if not page.rows:
             return
         build = await self._handle(identified(page.rows))
-        position = self._progress(read)
-
-        def both(step: Step) -> None:
-            build(step)
-            self._source.move(step, self.resource, position)
-
-        await self._source.journal.write(both)
+        await self._source.journal.write(in_turn(build, self._source.moving(self.resource, self._progress(read))))
 
     def _progress(self, read: int) -> dict[str, Any]:
         position = self._source.position(self.resource)
-        done = int(position["base"]) + read
-        seconds = max(0.001, time.monotonic() - self._began)
-        rate = (done - self._began_with) / seconds
-        total = max(position.get("total") or 0, done)
-        left = round((total - done) / rate, 1) if rate else None
-        return {**position, "done": done, "total": total, "rate": round(rate, 1), "left_s": left}
+        done, seconds = int(position["base"]) + read, time.monotonic() - self._began
+        return advanced(position, done, before=self._began_with, seconds=seconds)
 
     async def _advance(self, read: int, rest: list[Any]) -> None:
         position = self._progress(read)
         position.update(base=position["done"], slices=rest)
-        await self._source.journal.write(lambda step: self._source.move(step, self.resource, position))
+        await self._source.journal.write(self._source.moving(self.resource, position))
         tell = log.info if read else log.debug
         tell(
             "a slice was read", store=self._source.name, resource=self.resource, done=position["done"],
@@ -230,7 +221,7 @@ class Backfill:
         position = self._progress(0)
         seconds = round(time.monotonic() - self._began, 1)
         position.update(finished=True, total=position["done"], left_s=0, slices=[], ended=self._source.client.now())
-        await self._source.journal.write(lambda step: self._source.move(step, self.resource, position))
+        await self._source.journal.write(self._source.moving(self.resource, position))
         log.info(
             "everything was read once", store=self._source.name, resource=self.resource, done=position["done"],
             seconds=seconds,

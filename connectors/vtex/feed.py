@@ -13,17 +13,17 @@ import structlog
 from connectors.vtex.budget import Urgency
 from connectors.vtex.errors import FeedTaken
 from connectors.vtex.instants import Window
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import in_turn
 from connectors.vtex.oms import LOT, STATUSES, FeedEvent
 from connectors.vtex.order_lists import OrderLists
+from connectors.vtex.patience import LATER_S
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
 
 log = structlog.get_logger(__name__)
 
 RESOURCE: Final = "orders"
-AGAIN_MS: Final = (5_000, 60_000, 600_000, 3_600_000, 6 * 3_600_000, 24 * 3_600_000)
-"""When an order that was not there is asked for again, after the time before; then it is given up."""
+AGAIN_MS: Final = tuple(round(1000 * later) for later in LATER_S)
 LATER: Final = 2000
 LISTED: Final = "orders.lists"
 """Cursor of the lists that stand in for a feed (connectors/vtex/feedless.py)."""
@@ -104,7 +104,7 @@ class OrderFeed:
             await self._move({**self._source.position(RESOURCE), "gaps": left})
 
     async def _move(self, position: dict[str, Any]) -> None:
-        await self._source.journal.write(lambda step: self._source.move(step, RESOURCE, position))
+        await self._source.journal.write(self._source.moving(RESOURCE, position))
 
     def _wants(self, config: dict[str, Any] | None) -> bool:
         if config is None:
@@ -145,12 +145,7 @@ class OrderFeed:
         stage = self._purchases.stage(readings, "feed" if whole else "list")
         self._postpone(later, due, [*readings.absent, *(owed - set(ids))], now)
         moved = {**position, **known, "later": later}
-
-        def build(step: Step) -> None:
-            stage(step)
-            self._source.move(step, RESOURCE, moved)
-
-        await self._source.journal.write(build)
+        await self._source.journal.write(in_turn(stage, self._source.moving(RESOURCE, moved)))
         self._saved_at = time.monotonic()
         await self._commit(events)
 

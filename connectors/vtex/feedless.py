@@ -7,12 +7,11 @@ something else than when it was read; the cursor moves after everything listed w
 """
 
 from collections import OrderedDict
-from typing import Any, Final
+from typing import Final
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.feed import LISTED, whole_until
 from connectors.vtex.instants import Window
-from connectors.vtex.journal import Step
 from connectors.vtex.oms import ListRow
 from connectors.vtex.order_lists import AHEAD_MS, OrderLists
 from connectors.vtex.source import Source
@@ -45,7 +44,8 @@ class ListFollower:
         read = 0
         async for rows in self._lists.happened(window, fallen=wide):
             read += await self._read([row for row in rows if self._marks.get(row.id) != row.mark])
-        await self._move({**position, "listed": now, **({"wide": now} if wide else {})})
+        moved = {**position, "listed": now, **({"wide": now} if wide else {})}
+        await self._source.journal.write(self._source.moving(LISTED, moved))
         return read
 
     async def _read(self, news: list[ListRow]) -> int:
@@ -59,9 +59,3 @@ class ListFollower:
         while len(self._marks) > REMEMBERED:
             self._marks.popitem(last=False)
         return len(news)
-
-    async def _move(self, position: dict[str, Any]) -> None:
-        def build(step: Step) -> None:
-            self._source.move(step, LISTED, position)
-
-        await self._source.journal.write(build)

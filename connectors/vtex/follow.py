@@ -17,10 +17,10 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
-from connectors.vtex.customer import ID_FIELDS, OWNER_FIELDS
+from connectors.vtex.customer import ID_FIELDS, OWNER_FIELDS, customer_id
 from connectors.vtex.errors import Unreliable
 from connectors.vtex.instants import Window, version_ms, version_of
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import Step, in_turn
 from connectors.vtex.masterdata import Row
 from connectors.vtex.people import SETTLED_MS, People
 from connectors.vtex.seen import Seen, Sighting
@@ -142,22 +142,22 @@ class Follower:
     async def _emit(self, changed: list[Row], missed: list[str], moved: dict[str, Any], now: int) -> int:
         ids = [*await self._owners(sorted(changed, key=version_of)), *missed]
         due = time.monotonic() - self._saved_at >= self._source.settings.save
-        if not ids and not due:
+        if not (changed or missed or due):
             self._source.positions[self.resource] = moved
             return 0
 
-        def last(step: Step) -> None:
-            self._source.move(step, self.resource, moved)
+        def noted(step: Step) -> None:
             step.after.append(lambda: self._emitted(changed, now))
 
+        last = in_turn(self._source.moving(self.resource, moved), noted)
         urgency = Urgency.FOLLOW if len(ids) <= RUSH else Urgency.REPAIR
-        written = await self._people.emit(filter(None, ids), self.read_by, urgency, last, spare=True)
+        written = await self._people.emit(ids, self.read_by, urgency, last, spare=True)
         self._saved_at = time.monotonic()
         return written
 
     async def _owners(self, rows: list[Row]) -> list[str]:
         """Return the customers whom changed rows are about."""
-        return [str(row["id"]).lower() for row in rows]
+        return [customer_id(row) for row in rows]
 
     def _emitted(self, changed: Iterable[Row], now: int) -> None:
         """Note what needs no reading any more; of customers, their readings were noted."""
@@ -182,7 +182,7 @@ class OtherFollower(Follower):
         for row in changed:
             at = version_ms(version_of(row))
             settled = at is not None and now - at >= SETTLED_MS
-            self._seen.note(str(row["id"]).lower(), Sighting(version_of(row), "", now, strong=False, settled=settled))
+            self._seen.note(customer_id(row), Sighting(version_of(row), "", now, strong=False, settled=settled))
 
 
 class AddressFollower(OtherFollower):
@@ -194,9 +194,7 @@ class AddressFollower(OtherFollower):
     read_by: ReadBy = "address"
 
     async def _owners(self, rows: list[Row]) -> list[str]:
-        # An owner told without the address that made us read them would never be told with it.
-        self._people.addresses_answer()
-        return [str(row.get("userId") or "").lower() for row in rows]
+        return self._people.owners(rows)
 
 
 class OptInFollower(OtherFollower):
@@ -210,5 +208,4 @@ class OptInFollower(OtherFollower):
         super().__init__(source, people)
 
     async def _owners(self, rows: list[Row]) -> list[str]:
-        self._people.opt_ins.answer()
         return await self._people.opt_ins.customers(rows, Urgency.FOLLOW)

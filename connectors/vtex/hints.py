@@ -16,6 +16,7 @@ import structlog
 from connectors.vtex.budget import Urgency
 from connectors.vtex.documents import gather
 from connectors.vtex.errors import KeyRefused, Throttled, VtexError
+from connectors.vtex.patience import LATER_S
 from connectors.vtex.people import CHUNK, People
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
@@ -24,8 +25,6 @@ log = structlog.get_logger(__name__)
 
 LIMIT: Final = 10_000
 """Documents waiting in one store; beyond, the oldest are left to following and scanning."""
-AGAIN_S: Final = (5.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 24 * 3600.0)
-"""When what could not be read is read again, after the time before; then it is given up."""
 FEW: Final = 10
 Item = tuple[Literal["customer", "order"], str]
 Releases = dict[Item, list[Callable[[], None]]]
@@ -157,8 +156,8 @@ class HintReader:
 
     def _postpone(self, item: Item, releases: list[Callable[[], None]], error: VtexError) -> None:
         tried = self._failed[item].tried if item in self._failed else 0
-        if tried < len(AGAIN_S):
-            self._failed[item] = _Failed(time.monotonic() + AGAIN_S[tried], tried + 1, releases)
+        if tried < len(LATER_S):
+            self._failed[item] = _Failed(time.monotonic() + LATER_S[tried], tried + 1, releases)
             return
         log.error(
             "what a hint names cannot be read: given up", store=self._source.name, kind=item[0], reason=str(error)

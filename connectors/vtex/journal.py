@@ -66,6 +66,21 @@ class Step:
         self.rows.append((VTEX_CURSORS, VTEX_CURSORS.key(store, resource), encode(row)))
 
 
+Build = Callable[[Step], None]
+"""Adds to a step; must not block."""
+
+
+def in_turn(*builds: Build | None) -> Build:
+    """Return what adds to a step all that these add, in this order."""
+
+    def build(step: Step) -> None:
+        for each in builds:
+            if each is not None:
+                each(step)
+
+    return build
+
+
 class Journal:
     """Writes one store's steps; an async context manager that fences earlier owners when it is entered.
 
@@ -115,7 +130,7 @@ class Journal:
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("a journal did not close cleanly", store=self.store, error=type(error).__name__)
 
-    async def write(self, build: Callable[[Step], None]) -> Step:
+    async def write(self, build: Build) -> Step:
         """Commit a step, and call what wanted to hear of it; returns the step.
 
         Args:

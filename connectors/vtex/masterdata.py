@@ -59,6 +59,19 @@ class MasterData:
         found = _RANGE.search(answer.headers.get("rest-content-range", ""))
         return Page(_rows(answer), int(found[3]) if found else None)
 
+    async def all_rows(
+        self, entity: Entity, fields: Iterable[str], where: str, *, size: int, urgency: Urgency
+    ) -> list[Row]:
+        """Return the rows of a search that finds few, page by page, in the order in which they were created."""
+        rows: list[Row] = []
+        while True:
+            page = await self.search(
+                entity, fields, where, start=len(rows), count=size, urgency=urgency, sort="createdIn ASC"
+            )
+            rows += page.rows
+            if len(page.rows) < size:
+                return rows
+
     async def count(self, entity: Entity, where: str, urgency: Urgency) -> int | None:
         """Return how many documents a search claims to find; for planning and display only (NOTES 9.6)."""
         page = await self.search(entity, ("id",), where, start=0, count=1, urgency=urgency)

@@ -5,15 +5,16 @@ which orders there are; each is then read whole.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import structlog
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.instants import Window
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import Build, in_turn
 from connectors.vtex.oms import PAGES, ListRow
+from connectors.vtex.progress import advanced
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
 
@@ -51,15 +52,14 @@ class OrderLists:
             done = int(position["done"])
             async for rows in self.rows(window, Urgency.BACKFILL):
                 done += len(rows)
-                await self.write(rows, Urgency.BACKFILL, self._at(_progress(position, done, began, before)))
-            position = {**_progress(position, done, began, before), "until": window.start}
+                position = advanced(position, done, before=before, seconds=time.monotonic() - began)
+                await self.write(rows, Urgency.BACKFILL, self._source.moving(BACKFILL, position))
+            position = advanced(position, done, before=before, seconds=time.monotonic() - began)
+            position["until"] = window.start
             await self._move(BACKFILL, position)
         position = {**position, "finished": True, "total": position["done"], "left_s": 0}
         await self._move(BACKFILL, position)
         log.info("orders were read once", store=self._source.name, done=position["done"])
-
-    def _at(self, position: dict[str, Any]) -> Callable[[Step], None]:
-        return lambda step: self._source.move(step, BACKFILL, position)
 
     async def _fresh_start(self) -> dict[str, Any]:
         now = self._source.client.now()
@@ -123,9 +123,7 @@ class OrderLists:
                 return
             page = await self._source.oms.listed(window, number, urgency, by=by, status=status)
 
-    async def write(
-        self, rows: list[ListRow], urgency: Urgency, last: Callable[[Step], None] | None = None
-    ) -> list[str]:
+    async def write(self, rows: list[ListRow], urgency: Urgency, last: Build | None = None) -> list[str]:
         """Read orders whole and write their events; returns the ids of those that VTEX does not answer yet.
 
         Args:
@@ -134,26 +132,12 @@ class OrderLists:
             last: adds to the step, such as a cursor.
         """
         readings = await self._purchases.read([row.id for row in rows], urgency)
-        stage = self._purchases.stage(readings, "list")
-
-        def build(step: Step) -> None:
-            stage(step)
-            if last is not None:
-                last(step)
-
-        await self._source.journal.write(build)
+        await self._source.journal.write(in_turn(self._purchases.stage(readings, "list"), last))
         self._source.owed.update(readings.absent)
         return readings.absent
 
     async def _move(self, resource: str, position: dict[str, Any]) -> None:
-        await self._source.journal.write(lambda step: self._source.move(step, resource, position))
-
-
-def _progress(position: dict[str, Any], done: int, began: float, before: int) -> dict[str, Any]:
-    rate = (done - before) / max(0.001, time.monotonic() - began)
-    total = max(int(position.get("total") or 0), done)
-    left = round((total - done) / rate, 1) if rate else None
-    return {**position, "done": done, "total": total, "rate": round(rate, 1), "left_s": left}
+        await self._source.journal.write(self._source.moving(resource, position))
 
 
 def _minutes(window: Window) -> float:

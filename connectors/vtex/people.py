@@ -5,12 +5,9 @@ is staged passes one rule (`Sighting.outdates`), with every earlier step of the 
 one has overtaken is left out, so the last event of a customer in `vtex.changes` is the latest reading.
 """
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-
-import structlog
 
 from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import (
@@ -23,24 +20,20 @@ from connectors.vtex.customer import (
 )
 from connectors.vtex.documents import Documents, gather
 from connectors.vtex.emission import content_of
-from connectors.vtex.errors import KeyRefused, Retryable, VtexError
 from connectors.vtex.instants import one_of, plain_ids, version_ms, version_of
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import Build, Step, in_turn
 from connectors.vtex.masterdata import Row
 from connectors.vtex.opt_ins import OptIns
+from connectors.vtex.patience import Extra
 from connectors.vtex.seen import DELETED, Sighting
 from connectors.vtex.source import Source
 from connectors.vtex.texts import email_of
 from schemas.clock import to_text
 from schemas.vtex import ReadBy
 
-log = structlog.get_logger(__name__)
-
 CHUNK: Final = 100
 """Customers read for one transaction."""
 OWNERS: Final = 25
-ADDRESSES_AGAIN_S: Final = 3600.0
-"""Addresses that could not be had are asked for again after this: somebody may have granted them."""
 IDS: Final = 50
 """Ids in one condition: its address stays under some 3 kB."""
 SETTLED_MS: Final = 3000
@@ -84,7 +77,7 @@ class People:
         self._access = source.store.vtex
         self._fields = customer_fields(source.store.vtex)
         self._overlap_ms = int(source.settings.customers.overlap * 1000)
-        self._addresses_from = float("-inf")
+        self._extra = Extra("customers are read without addresses", store=source.name)
         self._documents = Documents(source, self._fields)
         self.opt_ins = OptIns(source.master, self._access)
 
@@ -113,38 +106,25 @@ class People:
 
     async def addresses(self, owners: Sequence[str], urgency: Urgency) -> dict[str, Row]:
         """Return the latest address of each owner who has one, as the index knows it (AD.userId = CL.id, NOTES 2.5)."""
-        if time.monotonic() < self._addresses_from or not owners:
-            return {}
         known = plain_ids(owners)
         parts = [known[at : at + OWNERS] for at in range(0, len(known), OWNERS)]
-        try:
-            found = await gather(*(self._addresses(part, urgency) for part in parts))
-        except (KeyRefused, Retryable):
-            raise
-        except VtexError as error:  # never a reason to read no customers
-            self._addresses_from = time.monotonic() + ADDRESSES_AGAIN_S
-            log.warning("customers are read without addresses", store=self._source.name, reason=str(error))
-            return {}
+        found = await self._extra.ask(lambda: gather(*(self._addresses(part, urgency) for part in parts)))
         of: dict[str, list[Row]] = {}
-        for row in (row for rows in found for row in rows):
+        for row in (row for rows in found or () for row in rows):
             of.setdefault(str(row.get("userId", "")).lower(), []).append(row)
         return {owner: latest for owner, rows in of.items() if (latest := latest_address(rows)) is not None}
 
-    def addresses_answer(self) -> None:
-        """Note that addresses can be had: an owner who is read now is read with them."""
-        self._addresses_from = float("-inf")
-
     async def _addresses(self, owners: list[str], urgency: Urgency) -> list[Row]:
-        rows: list[Row] = []
         size = self._source.settings.customers.page
-        while True:
-            page = await self._source.master.search(
-                "AD", ADDRESS_FIELDS, one_of("userId", owners), start=len(rows), count=size, urgency=urgency,
-                sort="createdIn ASC",
-            )  # fmt: skip
-            rows += page.rows
-            if len(page.rows) < size:
-                return rows
+        return await self._source.master.all_rows(
+            "AD", ADDRESS_FIELDS, one_of("userId", owners), size=size, urgency=urgency
+        )
+
+    def owners(self, rows: Iterable[Row]) -> list[str]:
+        """Return the owners of addresses; VTEX has shown these, so it can be asked."""
+        self._extra.answers()  # an owner told without the address that made us read them would never be told with it
+        owners = (str(row.get("userId") or "").lower() for row in rows)
+        return [owner for owner in dict.fromkeys(owners) if owner]
 
     async def indexed(self, ids: Sequence[str], urgency: Urgency) -> list[Reading]:
         """Return customers as the index has them, a hundred times cheaper; whom it does not have, from storage."""
@@ -171,7 +151,7 @@ class People:
         now = self._source.client.now()
         return [Reading(customer_id(row), row, None, now, strong=False) for row in rows]
 
-    def stage(self, readings: Iterable[Reading], read_by: ReadBy) -> Callable[[Step], None]:
+    def stage(self, readings: Iterable[Reading], read_by: ReadBy) -> Build:
         """Return what adds the readings' events to a step; the work is done before, outside the journal's lock."""
         prepared = [self._prepare(reading, read_by) for reading in readings]
 
@@ -212,7 +192,7 @@ class People:
         step.after.append(lambda: self._source.customers.note(each.id, sighting))
 
     async def emit(
-        self, ids: Iterable[str], read_by: ReadBy, urgency: Urgency, last: Callable[[Step], None] | None = None, *,
+        self, ids: Iterable[str], read_by: ReadBy, urgency: Urgency, last: Build | None = None, *,
         spare: bool = False,
     ) -> int:  # fmt: skip
         """Read customers and write their events, a chunk at a time; returns the number of events.
@@ -233,7 +213,7 @@ class People:
                 readings = [reading for reading in readings if reading.document is not None]
             stage = self.stage(readings, read_by)
             final = last if at + CHUNK >= len(wanted) else None
-            step = await self._source.journal.write(_both(stage, final))
+            step = await self._source.journal.write(in_turn(stage, final))
             written += len(step.events)
         return written
 
@@ -241,12 +221,3 @@ class People:
 def _told(opt_ins: dict[str, bool], document: Row | None) -> bool | None:
     email = None if document is None else email_of(document.get("email"))
     return None if email is None else opt_ins.get(email)
-
-
-def _both(first: Callable[[Step], None], second: Callable[[Step], None] | None) -> Callable[[Step], None]:
-    def build(step: Step) -> None:
-        first(step)
-        if second is not None:
-            second(step)
-
-    return build

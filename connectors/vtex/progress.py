@@ -70,6 +70,21 @@ def progress_of(cursor: Cursor) -> ReadingProgress | None:
     )  # fmt: skip
 
 
+def advanced(position: Mapping[str, Any], done: int, *, before: int, seconds: float) -> dict[str, Any]:
+    """Return a reading's cursor when so many documents are read, with the rate of this run and what is left at it.
+
+    Args:
+        position: the cursor as it was.
+        done: documents read, in all runs.
+        before: those that earlier runs read.
+        seconds: that this run has taken.
+    """
+    rate = (done - before) / max(0.001, seconds)
+    total = max(int(position.get("total") or 0), done)
+    left = round((total - done) / rate, 1) if rate else None
+    return {**position, "done": done, "total": total, "rate": round(rate, 1), "left_s": left}
+
+
 async def progress(connection: KafkaConnection, store: str | None = None) -> list[ReadingProgress]:
     """Return the readings of a store, or of all, as of now; those under way first.
 

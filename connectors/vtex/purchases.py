@@ -5,7 +5,7 @@ be read as an order becomes a dead letter without its bytes, since those carry c
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ from connectors.vtex.budget import Urgency
 from connectors.vtex.customer import identified
 from connectors.vtex.documents import gather
 from connectors.vtex.emission import content_of
-from connectors.vtex.errors import ContractChanged, KeyRefused, Retryable, VtexError
+from connectors.vtex.errors import ContractChanged
 from connectors.vtex.instants import version_ms
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import Build, Step
 from connectors.vtex.order import hidden_buyer, is_protected, read_order
+from connectors.vtex.patience import Extra
 from connectors.vtex.people import SETTLED_MS, People, Reading
 from connectors.vtex.seen import Seen, Sighting
 from connectors.vtex.source import Source
@@ -31,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 ACCOUNT: Final = "account"
 """What is wrong with the whole account stands under this name in the store's status."""
-AGAIN_S: Final = 3600.0
-"""Hidden buyers who could not be looked up are looked up again after this: somebody may have granted it."""
 PROTECTED: Final = (
     "this account keeps personal data on VTEX's PII architecture (Data Protection Plus): its customers can neither be "
     "listed nor followed, and its orders hide their buyers. Orders are read without them; ask VTEX for an account "
@@ -63,7 +62,7 @@ class Purchases:
         self._source = source
         self._people = people
         self._resolved = Seen(source.settings.customers.seen)
-        self._buyers_from = float("-inf")
+        self._extra = Extra("orders are read without their hidden buyers", store=source.name)
 
     async def read(self, ids: Iterable[str], urgency: Urgency) -> Readings:
         """Return orders as OMS has them now, and the customers behind hard-masked e-mails (NOTES 4.3)."""
@@ -81,22 +80,18 @@ class Purchases:
     async def _buyers(self, orders: list[dict[str, Any]], urgency: Urgency) -> list[Reading]:
         hidden = {profile for order in orders if (profile := hidden_buyer(order)) is not None}
         unknown = sorted(profile for profile in hidden if self._resolved.get(profile) is None)
-        if time.monotonic() < self._buyers_from or not unknown:
+        if not unknown:
             return []
-        try:
-            pages = await gather(*(
-                self._source.master.search("CL", ("id",), f"userId={profile}", start=0, count=10, urgency=urgency)
-                for profile in unknown
-            ))  # fmt: skip
-            return await self._people.read([row["id"] for page in pages for row in identified(page.rows)], urgency)
-        except (KeyRefused, Retryable):
-            raise
-        except VtexError as error:  # never a reason to read no orders
-            self._buyers_from = time.monotonic() + AGAIN_S
-            log.warning("orders are read without their hidden buyers", store=self._source.name, reason=str(error))
-            return []
+        return await self._extra.ask(lambda: self._customers(unknown, urgency)) or []
 
-    def stage(self, readings: Readings, read_by: ReadBy) -> Callable[[Step], None]:
+    async def _customers(self, profiles: list[str], urgency: Urgency) -> list[Reading]:
+        pages = await gather(*(
+            self._source.master.search("CL", ("id",), f"userId={profile}", start=0, count=10, urgency=urgency)
+            for profile in profiles
+        ))  # fmt: skip
+        return await self._people.read([row["id"] for page in pages for row in identified(page.rows)], urgency)
+
+    def stage(self, readings: Readings, read_by: ReadBy) -> Build:
         """Return what adds the readings' events to a step."""
         staged = self._people.stage(readings.buyers, "order")
 

@@ -5,7 +5,7 @@ scan costs a call for each thousand customers, at the lowest urgency, and one fo
 deleted only when `/documents/{id}` answers 404.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
@@ -16,7 +16,7 @@ from connectors.vtex.customer import ID_FIELDS, customer_id
 from connectors.vtex.errors import Unreliable
 from connectors.vtex.instants import version_of
 from connectors.vtex.inventory import Inventory, load
-from connectors.vtex.journal import Step
+from connectors.vtex.journal import Build
 from connectors.vtex.masterdata import Row
 from connectors.vtex.people import CHUNK, People
 from connectors.vtex.source import Source
@@ -75,7 +75,7 @@ class Scan:
             missing = await self._missing(inventory)
         written = self._source.journal.events - before
         position = {**self._source.position(RESOURCE), "at": began, "known": known, "missing": missing}
-        await self._source.journal.write(lambda step: self._source.move(step, RESOURCE, position))
+        await self._source.journal.write(self._source.moving(RESOURCE, position))
         log.info(
             "customers were scanned", store=self._source.name, scanned=scanned, known=known, missing=missing,
             events=written,
@@ -83,7 +83,7 @@ class Scan:
         return written
 
     def _comparing(self, inventory: Inventory) -> Handler:
-        async def handle(rows: list[Row]) -> Callable[[Step], None]:
+        async def handle(rows: list[Row]) -> Build:
             found = await self._source.turns.each(rows, compared)
             news = [one for part in found for one in part]
             readings = []

@@ -6,7 +6,7 @@ from typing import Any
 from connectors.vtex.client import VtexClient
 from connectors.vtex.cursors import Positions
 from connectors.vtex.emission import Emitter
-from connectors.vtex.journal import Journal, Step
+from connectors.vtex.journal import Build, Journal, Step
 from connectors.vtex.masterdata import MasterData
 from connectors.vtex.oms import Orders
 from connectors.vtex.seen import Seen
@@ -21,7 +21,7 @@ class Source:
     """One store, opened: its connection, its account's interfaces, its journal, and where its resources stand.
 
     Attributes:
-        positions: of each resource, as last committed; see `position` and `move`.
+        positions: of each resource, as last committed; see `position` and `moving`.
         turns: of the process.
         status: what is wrong with which reader, for people.
         owed: orders that VTEX did not answer yet to others than the feed, which asks for them again.
@@ -58,7 +58,11 @@ class Source:
         """Return a copy of where a resource stands; empty when it was never read."""
         return dict(self.positions.get(resource, {}))
 
-    def move(self, step: Step, resource: str, position: dict[str, Any]) -> None:
-        """Have a step move a resource's cursor."""
-        step.cursor(self.name, resource, position)
-        step.after.append(lambda: self.positions.__setitem__(resource, position))
+    def moving(self, resource: str, position: dict[str, Any]) -> Build:
+        """Return what has a step move a resource's cursor."""
+
+        def build(step: Step) -> None:
+            step.cursor(self.name, resource, position)
+            step.after.append(lambda: self.positions.__setitem__(resource, position))
+
+        return build

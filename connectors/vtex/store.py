@@ -6,7 +6,7 @@ the scan. They share the account's gate and the store's journal, and nothing els
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
@@ -31,17 +31,19 @@ from connectors.vtex.follow import AddressFollower, Follower, OptInFollower
 from connectors.vtex.gate import Gate
 from connectors.vtex.hints import HintReader, Inbox
 from connectors.vtex.hook import OrderHook
-from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
+from connectors.vtex.journal import Build, Fenced, Journal, JournalBroken, in_turn
 from connectors.vtex.masterdata import Row
 from connectors.vtex.order_lists import OrderLists
+from connectors.vtex.patience import AGAIN_S
 from connectors.vtex.people import People, Reading
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.scan import Scan
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.source import Source
-from connectors.vtex.supervise import ABSENT_S, Look, supervise
+from connectors.vtex.supervise import Look, supervise
 from connectors.vtex.turns import Turns
 from schemas.stores import StoreConnection
+from schemas.vtex import ReadBy
 
 log = structlog.get_logger(__name__)
 
@@ -179,7 +181,7 @@ class Readers:
                     await others.run()
             except EntityAbsent:
                 absent = True  # who follows it says so, once
-        return ABSENT_S if absent else None
+        return AGAIN_S if absent else None
 
     async def _customers_once(self) -> float:
         await self._soon()
@@ -252,46 +254,38 @@ def _hook(source: Source, around: Surroundings) -> OrderHook | None:
 
 
 def _scrolled(source: Source, people: People) -> Handler:
-    def staged(rows: Sequence[Row]) -> Callable[[Step], None]:
+    def staged(rows: Sequence[Row]) -> Build:
         return people.stage(people.scrolled(rows), "scroll")
 
-    async def handle(rows: list[Row]) -> Callable[[Step], None]:
-        return _all(await source.turns.each(rows, staged))
+    async def handle(rows: list[Row]) -> Build:
+        return in_turn(*await source.turns.each(rows, staged))
 
     return handle
 
 
 def _owners(source: Source, people: People) -> Handler:
-    def staged(readings: Sequence[Reading]) -> Callable[[Step], None]:
-        return people.stage([reading for reading in readings if reading.document is not None], "address")
-
-    async def handle(rows: list[Row]) -> Callable[[Step], None]:
-        people.addresses_answer()
-        owners = dict.fromkeys(str(row.get("userId") or "").lower() for row in rows)
-        readings = await people.indexed([owner for owner in owners if owner], Urgency.BACKFILL)
-        return _all(await source.turns.each(readings, staged))
+    async def handle(rows: list[Row]) -> Build:
+        return await _indexed(source, people, people.owners(rows), "address")
 
     return handle
 
 
 def _opted(source: Source, people: People) -> Handler:
-    def staged(readings: Sequence[Reading]) -> Callable[[Step], None]:
-        return people.stage([reading for reading in readings if reading.document is not None], "search")
-
-    async def handle(rows: list[Row]) -> Callable[[Step], None]:
-        people.opt_ins.answer()
-        readings = await people.indexed(await people.opt_ins.customers(rows, Urgency.BACKFILL), Urgency.BACKFILL)
-        return _all(await source.turns.each(readings, staged))
+    async def handle(rows: list[Row]) -> Build:
+        return await _indexed(source, people, await people.opt_ins.customers(rows, Urgency.BACKFILL), "search")
 
     return handle
 
 
-def _all(builds: Sequence[Callable[[Step], None]]) -> Callable[[Step], None]:
-    def build(step: Step) -> None:
-        for each in builds:
-            each(step)
+async def _indexed(source: Source, people: People, ids: list[str], read_by: ReadBy) -> Build:
+    """Return the events of customers whom other documents have named: one that nobody has is not deleted by that."""
+    readings = await people.indexed(ids, Urgency.BACKFILL)
+    there = [reading for reading in readings if reading.document is not None]
 
-    return build
+    def staged(part: Sequence[Reading]) -> Build:
+        return people.stage(part, read_by)
+
+    return in_turn(*await source.turns.each(there, staged))
 
 
 def _http(settings: PollerSettings, tls: ssl.SSLContext) -> httpx.AsyncClient:

@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -11,13 +10,12 @@ from aiokafka.errors import KafkaError
 from connectors.kafka.errors import KafkaSetupError
 from connectors.vtex.errors import Dispensable, Refused, Retryable, VtexError, place_of
 from connectors.vtex.journal import Fenced, JournalBroken
+from connectors.vtex.patience import AGAIN_S
 from connectors.vtex.source import Source
 from connectors.vtex.status import STATUS
 
 log = structlog.get_logger(__name__)
 
-ABSENT_S: Final = 3600.0
-"""What an account does not have, or does not take, is tried again after this."""
 Look = Callable[[], Awaitable[float | None]]
 """Reads once; returns the seconds until the next time, None when there is none."""
 
@@ -64,7 +62,7 @@ def _heed_cancellation() -> None:
 def _after(source: Source, error: Exception, failures: int) -> float:
     rest = source.settings.rest
     if isinstance(error, Dispensable):
-        return ABSENT_S
+        return AGAIN_S
     if isinstance(error, Refused):
         return rest
     wait = min(rest, source.settings.calls.backoff * 2.0 ** min(failures, 16))
@@ -81,4 +79,4 @@ async def _tell(source: Source) -> None:
     """Keep the store's problems in a cursor row, for the console and the terminal."""
     now, told = source.status.position, source.position(STATUS)
     if now != told and (now["problems"] or told.get("problems")):
-        await source.journal.write(lambda step: source.move(step, STATUS, now))
+        await source.journal.write(source.moving(STATUS, now))

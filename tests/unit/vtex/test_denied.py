@@ -12,9 +12,10 @@ from connectors.vtex.customer import OWNER_FIELDS
 from connectors.vtex.errors import EntityAbsent, ResourceMissing
 from connectors.vtex.follow import AddressFollower
 from connectors.vtex.hints import Inbox
+from connectors.vtex.patience import AGAIN_S
 from connectors.vtex.status import Status, problems_of
 from connectors.vtex.store import Readers, Surroundings, _owners
-from connectors.vtex.supervise import ABSENT_S, supervise
+from connectors.vtex.supervise import supervise
 from sandbox.vtex.keys import Call
 from sandbox.vtex.shop import Shop
 from schemas.vtex import Cursor
@@ -102,7 +103,7 @@ async def test_an_account_without_addresses_is_a_note_and_asked_once_an_hour():
     [problem] = problems_of(_row(journal))
     assert (problem.reader, problem.note) == ("addresses", True)
     assert "no data entity AD" in problem.reason
-    assert await looks["customers.backfill"]() == ABSENT_S
+    assert await looks["customers.backfill"]() == AGAIN_S
     assert not difference(shop, source, journal)
 
 

@@ -1,5 +1,7 @@
 """Opt-ins that a store keeps in a data entity of its own: read with their customers, followed, and never in the way."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.vtex.backfill import Backfill
@@ -9,6 +11,7 @@ from connectors.vtex.follow import OptInFollower
 from connectors.vtex.hints import Inbox
 from connectors.vtex.people import People
 from connectors.vtex.store import Readers, Surroundings, _opted, _scrolled
+from sandbox.vtex.clock import SECOND, system_clock
 from sandbox.vtex.keys import Call
 from sandbox.vtex.shop import Shop
 from tests.unit.vtex.memory import QUICK, MemoryJournal, customers, source_of
@@ -20,8 +23,8 @@ CHOSEN = {"opt_in_entity": "NL", "opt_in_field": "newsletter", "opt_in_email": "
 class Reading:
     """A shop whose opt-ins stand in NL, and its readers."""
 
-    def __init__(self):
-        self.shop, self.journal = Shop("acme"), MemoryJournal()
+    def __init__(self, shop=None):
+        self.shop, self.journal = shop or Shop("acme"), MemoryJournal()
         self.shop.add_entity("NL", "mail", "newsletter")
         self.source = source_of(self.shop, self.journal, customers(), **CHOSEN)
         self.people = People(self.source)
@@ -74,6 +77,21 @@ async def test_a_changed_opt_in_tells_its_customer():
     before = len(reading.journal.records)
     await reading.follow.look()
     assert len(reading.journal.records) == before
+
+
+async def test_an_opt_in_of_nobody_is_looked_up_once():
+    """Forms take any e-mail; looks go back an hour and more, and each would ask for its customer again."""
+    at = [system_clock() - 60 * SECOND]
+    reading, calls = Reading(Shop("acme", clock=lambda: at[0])), []
+    reading.source.settings = replace(QUICK, save=3600.0)
+    await reading.follow.look()
+    reading.say("nobody@shop.example", "true")
+    at[0] += 60 * SECOND
+    for _ in range(3):
+        before = reading.shop.budget.calls.total()
+        await reading.follow.look()
+        calls.append(reading.shop.budget.calls.total() - before)
+    assert calls[0] > calls[1] == calls[2]
 
 
 @pytest.mark.parametrize("way", ["closed", "absent"])

@@ -122,7 +122,7 @@ class TestHints:
 
     async def test_one_that_cannot_be_read_holds_up_no_other(self, monkeypatch):
         """VTEX fails on one document: the others are read and released at once, and so is what is named later."""
-        monkeypatch.setattr("connectors.vtex.hints.AGAIN_S", (0.0, 3600.0))
+        monkeypatch.setattr("connectors.vtex.hints.LATER_S", (0.0, 3600.0))
         shop, journal, released = Shop("acme"), MemoryJournal(), []
         reader, inbox = self._reader(shop, journal)
         ids = [shop.put_customer({"email": f"c{n}@shop.example"}) for n in range(3)]
@@ -151,7 +151,7 @@ class TestHints:
 
     async def test_one_that_is_never_answered_is_given_up(self, monkeypatch):
         """After the last try it is released: it would be read again by every poller to come."""
-        monkeypatch.setattr("connectors.vtex.hints.AGAIN_S", (0.0,))
+        monkeypatch.setattr("connectors.vtex.hints.LATER_S", (0.0,))
         released, shop = [], Shop("acme")
         reader, inbox = self._reader(shop, MemoryJournal())
         shop.hostility = Hostility(errors=1.0)
