@@ -155,9 +155,12 @@ async def test_the_broker_ends_with_its_leash():
     (node,) = kafka.nodes.values()
     try:
         os.kill(node._leash.pid, signal.SIGKILL)
+        problem = await kafka.wait_dead()
         await until("the JVM ended", lambda: ended(node.pid))
+        assert "ended with exit code -9" in str(problem)  # the watching process's: no word of the JVM's own
     finally:
         await kafka.stop()
+    assert not node.folder.exists()
 
 
 async def test_the_carried_java_runs_it():

@@ -63,6 +63,9 @@ async def test_without_the_right_to_a_feed_orders_come_by_lists(kafka):
             new = shop.place_order({"customer": customer, "items": [{"sku": "1", "price": 990, "quantity": 2}]})
             await until(lambda: _has(kafka, "vtex.order.changed", new))
             await until(lambda: _misses(kafka, "orders"))
+        said = [event for event in await events(kafka) if event["type"] == "vtex.order.changed"]
+    assert {(event["subject"], event["data"]["read_by"]) for event in said} == {(old, "list"), (new, "list")}
+    assert shop.feeds == {}
 
 
 async def _misses(kafka, reader):

@@ -56,7 +56,9 @@ async def test_a_hostile_vtex_is_read_truly(kafka, hostility):
 
     Deletes and refunds included; every feed event committed; the budget kept; and no change is written twice.
     """
-    await _read_truly(kafka, Shop("acme", hostility=hostility, budget=Budget(rate=2000, burst=60)), PATIENT)
+    shop = Shop("acme", hostility=hostility, budget=Budget(rate=2000, burst=60))
+    await _read_truly(kafka, shop, PATIENT)
+    assert [feed.told(shop.clock())["quantity"] for feed in shop.feeds.values()] == [0]
 
 
 async def test_a_hostile_vtex_without_a_feed_is_read_truly(kafka):
