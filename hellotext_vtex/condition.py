@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.vtex.problems import Problem, problems_by_store
 from hellotext_vtex.destinations import Troubled, troubled_by_store
-from hellotext_vtex.tables import FIGURES
+from hellotext_vtex.tables import ahead, moment
 from schemas.stores import StoreConnection
 
 _SECRET: Final = {"app_token", "token", "api_key", "hash_secret", "hook_secret", "server_token"}
@@ -58,7 +58,10 @@ def state_of(row: StoreConnection, condition: Condition) -> str:
 def told(row: StoreConnection, condition: Condition) -> dict[str, Any]:
     """Return a store's row without its secrets, with its state and what is wrong with it."""
     problems = [
-        {"reader": each.reader, "reason": each.reason, "since": each.since.isoformat()}
+        {
+            "reader": each.reader, "reason": each.reason, "since": each.since.isoformat(),
+            "tries_again": _iso(each.again),
+        }
         for each in condition.problems if not row.paused
     ]  # fmt: skip
     destinations = [
@@ -79,18 +82,21 @@ def matters(row: StoreConnection, condition: Condition) -> Iterator[str]:
     """Yield what a person should know of a store, a line each: what is wrong, since when, and what to do."""
     for problem in condition.problems:
         if not row.paused and not problem.note:
-            yield f"{row.store}: {problem.reader} not read{_since(row, problem.since)}: {problem.reason}"
+            what = f"{problem.reader} not read{_since(problem.since)}: {problem.reason}"
+            yield f"{row.store}: {what}{_again(row, problem.again)}"
     for each in condition.destinations:
         how = "is closed" if each.state == "closed" else "answers nothing that can be used"
-        again = (
-            "" if each.again is None or row.paused else f"; tried again at {FIGURES.clock(each.again, row.timezone)}"
-        )
-        line = f"{each.destination.capitalize()} {how}{_since(row, each.since)}: {each.reason}{again}"
-        yield f"{row.store}: {line}"
+        name = each.destination.capitalize()
+        yield f"{row.store}: {name} {how}{_since(each.since)}: {each.reason}{_again(row, each.again)}"
 
 
-def _since(row: StoreConnection, at: datetime | None) -> str:
-    return "" if at is None else f" since {FIGURES.moment(at, row.timezone)}"
+def _since(at: datetime | None) -> str:
+    return "" if at is None else f" since {moment(at)}"
+
+
+def _again(row: StoreConnection, at: datetime | None) -> str:
+    now = datetime.now(UTC)
+    return "" if at is None or row.paused or at <= now else f"; tried again at {ahead(at, now)}"
 
 
 def visible(row: StoreConnection) -> dict[str, Any]:

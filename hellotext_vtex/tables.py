@@ -1,7 +1,9 @@
 """Tables in a terminal: figures as the console shows them, the unknown as a dash, and none of them cut."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.cells import cell_len
@@ -30,6 +32,16 @@ def shown(cell: CampaignKpis) -> tuple[str, ...]:
         FIGURES.percent(cell.ctr, why).text, FIGURES.percent(cell.conversion_rate, why).text,
         FIGURES.ratio(cell.roas, why).text, FIGURES.percent(cell.roi, why).text,
     )  # fmt: skip
+
+
+def moment(at: datetime) -> str:
+    """Return when something was: 2026-11-26 10:00 UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def ahead(at: datetime, now: datetime) -> str:
+    """Return when something will be: 10:05:09 UTC, in 240 s."""
+    return f"{at.astimezone(UTC):%H:%M:%S} UTC, in {math.ceil((at - now).total_seconds())} s"
 
 
 def kpi_table(cells: Iterable[CampaignKpis], names: Mapping[tuple[str, str], str], *, title: str = "") -> Table:

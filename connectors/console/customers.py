@@ -12,6 +12,7 @@ from starlette.routing import Route
 from connectors.console.console import Console
 from connectors.console.figures import Figures, Shown
 from connectors.console.state import ReadModel, StoreView
+from connectors.console.system import tried_again
 from connectors.vtex.problems import touches
 from connectors.vtex.progress import ReadingProgress
 
@@ -60,12 +61,13 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A reader that waits: why, and since when."""
+    """A reader that waits: why, since when, and when it tries again."""
 
     reader: str
     reason: str
     when: str
     moment: str
+    again: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,12 @@ def bars(model: ReadModel, figures: Figures, store: StoreView, now: datetime) ->
 def troubles(model: ReadModel, figures: Figures, store: StoreView, now: datetime) -> list[Trouble]:
     """Return what is wrong with the readers of a store, by reader."""
     return [
-        Trouble(each.reader, each.reason, figures.ago(each.since, now), figures.moment(each.since, store.timezone))
+        Trouble(
+            each.reader, each.reason, figures.ago(each.since, now), figures.moment(each.since, store.timezone),
+            tried_again(each, store, figures, now),
+        )
         for each in model.problems(store.store)
-    ]
+    ]  # fmt: skip
 
 
 def reading_bar(reading: ReadingProgress, figures: Figures, now: datetime, waiting: Sequence[str] = ()) -> Bar:

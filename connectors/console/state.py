@@ -24,7 +24,7 @@ from connectors.console.book import OrderBook
 from connectors.console.settings import ConsoleSettings
 from connectors.console.tally import Tally
 from connectors.console.workers import Workers
-from connectors.vtex.problems import STATUS, Problem, problems_of
+from connectors.vtex.problems import STATUS, Problem, problems_of, rests_until
 from connectors.vtex.progress import ReadingProgress, progress_of
 from schemas import topics
 from schemas.fates import FateSummary
@@ -198,6 +198,11 @@ class ReadModel:
         """Return what is wrong with a store's readers; nobody reads a paused one."""
         view = self.stores.get(store)
         return () if view is None or view.paused else problems_of(self.cursors[store].get(STATUS))
+
+    def rests_until(self, store: str) -> datetime | None:
+        """Return until when calls to a store's account rest, as its poller told it; it may be past."""
+        view = self.stores.get(store)
+        return None if view is None or view.paused else rests_until(self.cursors[store].get(STATUS))
 
     def workers_seen(self, now: datetime) -> None:
         """Wake who watches a store whose workers are in another state than when they were last seen."""

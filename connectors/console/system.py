@@ -95,7 +95,11 @@ def _vtex(model: ReadModel, store: StoreView, figures: Figures, now: datetime) -
         return Station("VTEX", "idle", "paused")
     # A note asks for nothing to be done: it stands under Customers alone.
     if problems := tuple(problem for problem in model.problems(store.store) if not problem.note):
-        return _troubled(problems, figures, now)
+        return _troubled(store, problems, figures, now)
+    rests = model.rests_until(store.store)
+    if rests is not None and rests > now:
+        text = f"calls rest until {figures.clock(rests, store.timezone)}"
+        return Station("VTEX", "busy", text, "It does not answer, or asks for a pause; it is tried again by itself.")
     return _reading(model, store, figures, now)
 
 
@@ -114,11 +118,21 @@ def _reading(model: ReadModel, store: StoreView, figures: Figures, now: datetime
     return Station("VTEX", "ok", f"read {figures.ago(latest, now)}")
 
 
-def _troubled(problems: tuple[Problem, ...], figures: Figures, now: datetime) -> Station:
+def _troubled(store: StoreView, problems: tuple[Problem, ...], figures: Figures, now: datetime) -> Station:
     first, others = problems[0], len(problems) - 1
     more = f" (and {_number(others, 'other reader', 'other readers')})" if others else ""
     text = f"{first.reader} not read: {first.reason}{more}"
-    return Station("VTEX", "warn", text, f"Since {figures.ago(first.since, now)}; all reasons stand under Customers.")
+    again = tried_again(first, store, figures, now)
+    return Station(
+        "VTEX", "warn", text, f"Since {figures.ago(first.since, now)}{again}; all reasons stand under Customers."
+    )
+
+
+def tried_again(problem: Problem, store: StoreView, figures: Figures, now: datetime) -> str:
+    """Return the words that say when a reader tries again, to follow others; none where it is trying just now."""
+    if problem.again is None or problem.again <= now:
+        return ""
+    return f"; tries again at {figures.clock(problem.again, store.timezone)}"
 
 
 def _under_way(readings: list[ReadingProgress], figures: Figures, now: datetime) -> Station:

@@ -5,8 +5,10 @@ whole account, not only the reader that met it.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -16,6 +18,9 @@ from schemas.stores import StoreConnection, VtexAccess
 
 log = structlog.get_logger(__name__)
 
+TOLD_S: Final = 10.0
+"""Shorter rests are over before anybody reads of them."""
+
 
 class Gate:
     """The gate of one account.
@@ -24,6 +29,10 @@ class Gate:
         account: its name, for the log.
         settings: rates and patience.
         per_minute: calls that may begin in a minute, the shop's own share already taken off.
+
+    Attributes:
+        rests_until: before that no call begins, Unix seconds; None while they do.
+        news: set when that changes, and replaced by another event.
     """
 
     def __init__(self, account: str, settings: CallSettings, per_minute: float) -> None:
@@ -33,6 +42,8 @@ class Gate:
         self._settings = settings
         self._failures = 0
         self._opened = 0
+        self.rests_until: float | None = None
+        self.news = asyncio.Event()
 
     def succeeded(self) -> None:
         """Note an answer: the circuit closes."""
@@ -40,6 +51,8 @@ class Gate:
             log.info("VTEX answers again", account=self._account)
         self._failures = self._opened = 0
         self.budget.probing = False
+        if self.rests_until is not None and not self.budget.paused_for:  # else a call from before the pause
+            self._rest(None)
 
     def failed(self) -> None:
         """Note that no whole answer came; enough of them in a row open the circuit."""
@@ -50,7 +63,7 @@ class Gate:
             return  # a call that was under way when the circuit opened
         wait = min(self._settings.breaker_limit, self._settings.breaker_wait * 2**self._opened)
         self._opened += 1
-        self.budget.pause(wait)
+        self._pause(wait)
         self.budget.probing = True
         log.warning("VTEX does not answer: calls of the account rest", account=self._account, seconds=wait)
 
@@ -60,8 +73,18 @@ class Gate:
         if not self.budget.paused_for:
             self.budget.press()
             log.warning("VTEX throttles the account: its calls rest", account=self._account, seconds=wait)
-        self.budget.pause(wait)
+        self._pause(wait)
         return wait
+
+    def _pause(self, seconds: float) -> None:
+        self.budget.pause(seconds)
+        if self.budget.paused_for >= TOLD_S:
+            self._rest(time.time() + self.budget.paused_for)
+
+    def _rest(self, until: float | None) -> None:
+        self.rests_until = until
+        news, self.news = self.news, asyncio.Event()
+        news.set()
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """How far the first readings and scans of stores are, as their pollers tell it in `vtex.cursors`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.reader import latest_by_key
+from connectors.vtex.problems import STATUS, again_of
 from schemas.topics import VTEX_CURSORS
 from schemas.vtex import Cursor
 
@@ -29,6 +30,7 @@ class ReadingProgress:
         left_s: seconds to the end at this rate; None where nobody knows.
         finished: it has ended.
         at: when this was told.
+        again: when VTEX is tried again, where the resource waits for that; it may be past.
     """
 
     store: str
@@ -39,6 +41,7 @@ class ReadingProgress:
     left_s: float | None
     finished: bool
     at: datetime
+    again: datetime | None = None
 
     @property
     def resource(self) -> str:
@@ -91,14 +94,18 @@ async def progress(connection: KafkaConnection, store: str | None = None) -> lis
     Raises:
         BrokerUnreachable, KafkaError: they cannot be read.
     """
-    found = []
+    cursors = []
     for record in (await latest_by_key(connection, VTEX_CURSORS.name)).values():
         try:
-            told = progress_of(Cursor.model_validate_json(record.value or b""))
+            cursors.append(Cursor.model_validate_json(record.value or b""))
         except ValidationError:
             continue  # the poller writes it anew with the next step
-        if told is not None and store in {None, told.store}:
-            found.append(told)
+    statuses = {each.store: each for each in cursors if each.resource == STATUS}
+    found = [
+        replace(told, again=again_of(statuses.get(told.store), told.resource))
+        for told in map(progress_of, cursors)
+        if told is not None and store in {None, told.store}
+    ]
     return sorted(found, key=lambda each: (each.store, each.finished, each.reading))
 
 

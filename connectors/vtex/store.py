@@ -40,7 +40,7 @@ from connectors.vtex.purchases import Purchases
 from connectors.vtex.scan import Scan
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.source import Source
-from connectors.vtex.supervise import Look, supervise
+from connectors.vtex.supervise import Look, supervise, tell_rests
 from connectors.vtex.turns import Turns
 from schemas.stores import StoreConnection
 from schemas.vtex import ReadBy
@@ -127,6 +127,7 @@ class StorePoller:
             async with asyncio.TaskGroup() as group:
                 for name, look in readers.looks().items():
                     group.create_task(supervise(source, name, look), name=f"{source.name} {name}")
+                group.create_task(tell_rests(source), name=f"{source.name} rests")
         except BaseExceptionGroup as failed:
             fenced = failed.subgroup(Fenced)
             raise (fenced or failed).exceptions[0] from None

@@ -35,11 +35,11 @@ async def supervise(source: Source, name: str, look: Look) -> None:
         except Exception as error:  # noqa: BLE001  whatever it is must not stop the other readers
             _heed_cancellation()
             failures += 1
-            wait = _after(source, error, failures)
+            wait = _jittered(_after(source, error, failures))
             if not isinstance(error, VtexError | KafkaError | KafkaSetupError):
                 kind = type(error).__name__
                 log.error("a reader failed", store=source.name, reader=name, error=kind, place=place_of(error))  # noqa: TRY400
-            if source.status.wrong(name, _message(error), note=isinstance(error, Dispensable)):
+            if source.status.wrong(name, _message(error), note=isinstance(error, Dispensable), wait=wait):
                 log.warning("a reader waits", store=source.name, reader=name, reason=_message(error))
             await _tell(source)
         else:
@@ -48,8 +48,27 @@ async def supervise(source: Source, name: str, look: Look) -> None:
             await _tell(source)
             if wait is None:
                 return
+            wait = _jittered(wait)
         _heed_cancellation()
-        await asyncio.sleep(wait * random.uniform(0.95, 1.05))
+        await asyncio.sleep(wait)
+
+
+async def tell_rests(source: Source) -> None:
+    """Keep in the store's row until when the calls of its account rest: its readers wait in the middle of a look.
+
+    Raises:
+        Fenced, JournalBroken: the store has to be left or opened anew.
+    """
+    gate = source.client.gate
+    while True:
+        news = gate.news  # taken first: what comes while the row is written is news again
+        source.status.rest(gate.rests_until)
+        await _tell(source)
+        await news.wait()
+
+
+def _jittered(wait: float) -> float:
+    return wait * random.uniform(0.95, 1.05)
 
 
 def _heed_cancellation() -> None:
@@ -76,7 +95,7 @@ def _message(error: Exception) -> str:
 
 
 async def _tell(source: Source) -> None:
-    """Keep the store's problems in a cursor row, for the console and the terminal."""
+    """Keep the store's problems and rests in a cursor row, for the console and the terminal."""
     now, told = source.status.position, source.position(STATUS)
-    if now != told and (now["problems"] or told.get("problems")):
+    if now != told and any(row.get(name) for row in (now, told) for name in ("problems", "rests_until")):
         await source.journal.write(source.moving(STATUS, now))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
@@ -18,7 +18,7 @@ from hellotext_vtex.known_stores import expect_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.tables import terminal
+from hellotext_vtex.tables import ahead, terminal
 
 EVERY_S: Final = 1.0
 NOTHING_YET: Final = "Nothing is read yet: a poller begins as soon as a store is connected."
@@ -29,7 +29,7 @@ def show_progress(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until everything was read once.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON; with --follow a line each second.")] = False,
 ) -> None:
-    """Show how far stores are read: done, in total, a second, and the time left.
+    """Show how far stores are read: done, in total, a second, the time left, and when VTEX is tried again if it rests.
 
     Example: hellotext-vtex stores progress acme --follow
     """
@@ -71,19 +71,27 @@ def table_of(rows: Sequence[ReadingProgress]) -> Table:
     table = Table(
         "store", "reading", "", *(Column(name, justify="right") for name in ("done", "of", "a second", "left"))
     )
+    now = datetime.now(UTC)
     for row in rows:
         bar = ProgressBar(total=1.0, completed=row.share or 0.0, width=20)
         total = "?" if row.total is None else f"{row.total:,}"
         rate = "-" if row.rate is None else f"{row.rate:,.0f}"
-        table.add_row(row.store, row.reading, bar, f"{row.done:,}", total, rate, _left(row))
+        table.add_row(row.store, row.reading, bar, f"{row.done:,}", total, rate, _left(row, now))
     return table
 
 
-def _left(row: ReadingProgress) -> str:
+def _left(row: ReadingProgress, now: datetime) -> str:
+    again = "" if row.again is None or row.again <= now else f"VTEX again at {ahead(row.again, now)}"
     if row.finished:
-        return "done"
-    return "?" if row.left_s is None else str(timedelta(seconds=round(row.left_s)))
+        return f"done; {again}" if again else "done"
+    return again or ("?" if row.left_s is None else str(timedelta(seconds=round(row.left_s))))
 
 
 def _told(rows: Sequence[ReadingProgress]) -> list[dict[str, Any]]:
-    return [{**asdict(row), "at": row.at.isoformat()} for row in rows]
+    return [
+        {
+            **{name: value for name, value in asdict(row).items() if name != "again"},
+            "at": row.at.isoformat(), "tries_again": row.again.isoformat() if row.again is not None else None,
+        }
+        for row in rows
+    ]  # fmt: skip

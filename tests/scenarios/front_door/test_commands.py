@@ -1,6 +1,7 @@
 """The command line on a real broker: what scripts read, and what people are told when something is wrong."""
 
 import json
+import re
 import signal
 import socket
 
@@ -122,6 +123,16 @@ async def test_the_terminal_shows_how_far_a_store_is_read(run, empty_kafka):
     for text in ("customers.backfill", "250,000", "1,000,000", "12,500", "0:01:00", "orders.backfill", "done"):
         assert text in shown.out, shown.out
     assert [(row["reading"], row["left_s"]) for row in told] == [("customers.backfill", 60.0), ("orders.backfill", 0.0)]
+    rests = Cursor(
+        store="acme", resource="status", position={"rests_until": "2100-01-01T00:00:00+00:00"},
+        updated_at="2026-11-26T10:00:00Z",
+    )  # fmt: skip
+    await write_row(empty_kafka, VTEX_CURSORS, "acme", ("status",), rests)
+    resting, told = run("stores", "progress"), run("stores", "progress", "--json").json
+    assert re.search(
+        r" VTEX again at 00:00:00 UTC, in \d+ s .* done; VTEX again at 00:00:00 UTC", resting.out, re.DOTALL
+    )
+    assert {row["tries_again"] for row in told} == {"2100-01-01T00:00:00+00:00"}
     done = {**rows["customers.backfill"], "done": 1_000_000, "finished": True}
     row = Cursor(store="acme", resource="customers.backfill", position=done, updated_at="2026-11-26T10:01:00Z")
     await write_row(empty_kafka, VTEX_CURSORS, "acme", ("customers.backfill",), row)
@@ -146,7 +157,7 @@ async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
     assert "vtex.account               acme" in shown.out
     assert "{" not in shown.out
     assert run("stores", "list", "--json").json[0]["problems"][0] == {
-        "reader": "addresses", "reason": "VTEX is away", "since": "2026-11-26T10:00:00+00:00"
+        "reader": "addresses", "reason": "VTEX is away", "since": "2026-11-26T10:00:00+00:00", "tries_again": None
     }  # fmt: skip
     assert (doctor.code, "acme orders" in doctor.out, "(since 2026-11-26 10:00 UTC)" in doctor.out) == (1, True, True)
     note = row.model_copy(update={"position": {"problems": {"addresses": "no AD"}, "notes": ["addresses"]}})
@@ -175,9 +186,8 @@ async def test_a_destination_that_takes_nothing_is_told(run, empty_kafka):
     listed, shown = run("stores", "list"), run("stores", "show", "acme")
 
     assert "needs attention" in listed.out, listed.err
-    assert (
-        "acme: Hellotext is closed since 26 Nov 2026, 07:00: 401: connect the store again; tried again at 21:00:00\n"
-    ) in listed.out
+    why = "401: connect the store again; tried again at 00:00:00 UTC, in "
+    assert f"acme: Hellotext is closed since 2026-11-26 10:00 UTC: {why}" in listed.out
     assert "destinations.1.since       2026-11-26T10:00:00+00:00\n" in shown.out, shown.err
     assert run("stores", "list", "--json").json[0]["destinations"] == [{
         "destination": "hellotext", "state": "closed", "reason": "401: connect the store again",

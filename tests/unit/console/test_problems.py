@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connectors.console.figures import Figures
 from schemas import topics
 from schemas.vtex import Cursor
 from tests.scenarios.console.shop_rows import row, shop_rows
@@ -109,6 +110,28 @@ async def test_a_note_turns_no_card_amber(bench):
 
     assert "VTEX read" in text
     assert "no data entity AD" in read(await bench.html("/stores/acme/customers"))[1]
+
+
+async def test_pages_say_when_vtex_is_tried_again(bench):
+    """At each reader that waits, and at the store's card; a moment that is past is none: it is being tried."""
+    now = datetime.now(UTC)
+
+    def put(seconds, **problems):
+        until = (now + timedelta(seconds=seconds)).isoformat()
+        told = {"problems": problems, "again": dict.fromkeys(problems, now.isoformat()), "rests_until": until}
+        value = Cursor(store="acme", resource="status", position=told, updated_at=now)
+        bench.put([row(topics.VTEX_CURSORS, "acme", "status", value=value)])
+        return Figures("en").clock(until, "America/Sao_Paulo")
+
+    at = put(240, orders="VTEX is away")
+    assert f"; tries again at {at}; all reasons" in read(await bench.html("/"))[1]
+    assert f"; tries again at {at}" in read(await bench.html("/stores/acme/customers"))[1]
+    at = put(240)
+    assert f"VTEX: calls rest until {at}" in read(await bench.html("/"))[1]
+    put(-1)
+    assert "calls rest" not in await bench.html("/")
+    put(-1, orders="VTEX is away")
+    assert "tries again" not in await bench.html("/")
 
 
 async def test_each_reader_has_its_own_beginning(bench):
