@@ -9,8 +9,8 @@ import structlog
 
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
-from connectors.pixel.seldom import Seldom
 from connectors.pixel.spool import Placed, Spool, unpack
+from connectors.seldom import Seldom
 
 log = structlog.get_logger()
 

@@ -22,8 +22,8 @@ from aiokafka.errors import KafkaError
 from connectors.kafka.connection import KafkaConnection
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.records import Record
-from connectors.pixel.seldom import Seldom
 from connectors.pixel.spool import Placed, Spool, SpoolFullError
+from connectors.seldom import Seldom
 from schemas.events import CONTENT_TYPE
 
 log = structlog.get_logger()

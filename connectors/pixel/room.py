@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from connectors.pixel.seldom import Seldom
+from connectors.seldom import Seldom
 
 log = structlog.get_logger()
 

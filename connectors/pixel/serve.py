@@ -22,10 +22,10 @@ from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
 from connectors.pixel.proxy import Proxy
 from connectors.pixel.scripts import Scripts
-from connectors.pixel.seldom import Seldom
 from connectors.pixel.server import Server
 from connectors.pixel.settings import CollectorSettings
 from connectors.pixel.spool import Spool
+from connectors.seldom import Seldom
 from schemas import topics
 
 log = structlog.get_logger()

@@ -7,7 +7,8 @@ from typing import Any, Final
 import structlog
 from aiokafka.errors import CorruptRecordException, TopicAuthorizationFailedError
 
-from streams.engine.waiting import Intervals
+from connectors.seldom import Seldom
+from streams.engine.waiting import FIRST_S, LONGEST_S
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ class Refusal:
         self.since = monotonic()
         self.until = 0.0
         self.whom = ""
-        self.intervals = Intervals(0.0)
+        self.telling = Seldom(FIRST_S, LONGEST_S)
 
 
 class Refusals:
@@ -45,7 +46,7 @@ class Refusals:
         now = monotonic()
         refusal.until = now + REST_S
         refusal.whom = _whom(position, error)
-        if refusal.intervals.due(now):
+        if refusal.telling.due(now):
             log.error("a partition stands still, the others go on", topic=tp.topic, shard=tp.partition,
                       waits_for=refusal.whom)  # fmt: skip
 

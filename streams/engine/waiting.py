@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from connectors.seldom import Seldom
+
 if TYPE_CHECKING:
     from streams.engine.engine import Engine
 
@@ -17,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_S: Final = 2.0
 LONGEST_S: Final = 60.0
+"""Between two lines about the same."""
 LONG_S: Final = 30.0
 """From then on it is a warning: a rebalance takes 20 s at most, the session of a worker that died 6 s."""
 CONTEST_S: Final = 60.0
@@ -28,41 +31,12 @@ REMEDY: Final = (
 )
 
 
-class Intervals:
-    """Says when it is time to say something again: after 2 s, then twice as long each time, up to a minute."""
-
-    def __init__(self, first_s: float = FIRST_S) -> None:
-        self._first_s = first_s
-        self._since: float | None = None
-        self._next = 0.0
-        self._pause = first_s
-
-    def due(self, now: float) -> bool:
-        """Say whether it is time; the first question begins the wait."""
-        if self._since is None:
-            self._since, self._pause = now, self._first_s
-            self._next = now + self._first_s
-        if now < self._next:
-            return False
-        self._pause = min(LONGEST_S, max(FIRST_S, self._pause * 2))
-        self._next = now + self._pause
-        return True
-
-    def end(self) -> None:
-        """End the wait."""
-        self._since = None
-
-    def waited(self, now: float) -> float:
-        """Return since when, in seconds; 0 while nobody waits."""
-        return 0.0 if self._since is None else now - self._since
-
-
 class Contest:
     """Counts how often the shards moved lately."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
-        self._intervals = Intervals(0.0)
+        self._telling = Seldom(FIRST_S, LONGEST_S)
 
     def observe(self, epoch: int, instance: str, now: float) -> None:
         """Take note of the engine's epoch, and warn while the shards keep moving."""
@@ -71,8 +45,8 @@ class Contest:
         while self._seen[0][0] < now - CONTEST_S and len(self._seen) > 1:
             self._seen.popleft()
         if not self.moves:
-            self._intervals.end()
-        elif self._intervals.due(now):
+            self._telling.over()
+        elif self._telling.due(now):
             log.warning("the shards of this worker are taken away again and again", times=self.moves,
                         in_seconds=round(CONTEST_S), instance=instance, todo=REMEDY)  # fmt: skip
 
@@ -92,7 +66,7 @@ class WaitLog:
 
     def __init__(self, instance: str) -> None:
         self._instance = instance
-        self._intervals = Intervals()
+        self._telling = Seldom(2 * FIRST_S, LONGEST_S, quiet_s=FIRST_S)
         self._epoch = -1
         self._most = 0
 
@@ -108,8 +82,8 @@ class WaitLog:
         self._most = max(self._most, left or 0)
         if engine.live:
             self._at_work(engine, now)
-        elif self._intervals.due(now):
-            waited = self._intervals.waited(now)
+        elif self._telling.due(now):
+            waited = self._telling.lasted(now)
             whom, facts = self._whom(engine, left)
             tell = log.warning if waited >= LONG_S else log.info
             tell("this worker waits", whom=whom, instance=self._instance, seconds=round(waited), **facts)
@@ -118,8 +92,8 @@ class WaitLog:
         if engine.epoch == self._epoch:
             return
         self._epoch, self._most = engine.epoch, 0
-        waited = self._intervals.waited(now)
-        self._intervals.end()
+        waited = self._telling.lasted(now)
+        self._telling.over()
         shards = sorted(engine.shards)
         if shards:
             log.info("this worker is at work", shards=shards, instance=self._instance, after_s=round(waited, 1))

@@ -5,21 +5,22 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
+from connectors.seldom import Seldom
 from streams.engine.errors import Fatal
 from streams.engine.health import Health
 from streams.engine.presence import Presence
 from streams.engine.transaction import EXIT_SPLIT_SHARD
-from streams.engine.waiting import Contest, Intervals, WaitLog
+from streams.engine.waiting import FIRST_S, LONGEST_S, Contest, WaitLog
 
 
 def test_intervals_grow_to_a_minute():
     """Two seconds first, then twice as long; a new wait begins anew."""
-    intervals = Intervals()
+    intervals = Seldom(2 * FIRST_S, LONGEST_S, quiet_s=FIRST_S)
     said = [second for second in range(400) if intervals.due(float(second))]
 
     assert said == [2, 6, 14, 30, 62, 122, 182, 242, 302, 362]
 
-    intervals.end()
+    assert intervals.over()
     assert [second for second in range(400, 410) if intervals.due(float(second))] == [402, 406]
 
 

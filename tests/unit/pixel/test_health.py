@@ -4,12 +4,13 @@ import os
 import pytest
 from structlog.testing import capture_logs
 
+from connectors import seldom
 from connectors.kafka.connection import KafkaConnection
-from connectors.pixel import producer, seldom
+from connectors.pixel import producer
 from connectors.pixel.drain import Drainer
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
-from connectors.pixel.seldom import Seldom
+from connectors.seldom import Seldom
 
 EVENTS = "/v1/track/events"
 
