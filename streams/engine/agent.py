@@ -178,7 +178,7 @@ class Agent:
             Poison: the input can never be processed: it is dead-lettered with this reason.
             NotYet: something outside is missing that `prepare` can fetch; then the batch runs again.
         """
-        raise TypeError(
+        raise Misuse(
             f"agent {self.name} was given {len(batch)} records of {batch.topic.name} in shard {shard.number} "
             "but has no process(): implement it, or leave the topic out of its inputs"
         )

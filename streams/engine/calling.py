@@ -6,27 +6,6 @@ from typing import Any
 from streams.engine.agent import Agent
 from streams.engine.errors import DiskFailed, Misuse
 
-METHODS = ("process", "tick", "outcome", "abandoned")
-
-
-def require_plain_methods(agent: Agent) -> None:
-    """Refuse an agent whose methods do nothing when they are called: all of its events would count as processed.
-
-    Raises:
-        TypeError
-    """
-    for method in METHODS:
-        function = getattr(agent, method)
-        if (
-            inspect.iscoroutinefunction(function)
-            or inspect.isgeneratorfunction(function)
-            or inspect.isasyncgenfunction(function)
-        ):
-            raise TypeError(
-                f"agent {agent.name}: {method}() is a generator or a coroutine, which does nothing when it is called: "
-                "make it a plain function (no `yield`, no `async`); what has to be awaited is an effect or `NotYet`"
-            )
-
 
 def call(agent: Agent, method: str, *given: Any) -> None:
     """Call an agent's method.

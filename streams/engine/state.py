@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from schemas.topics import Topic
 from streams.engine.agent import Agent, Record
-from streams.engine.calling import require_plain_methods
+from streams.engine.declared import require_sound
 from streams.engine.fuse import Fuses
 from streams.engine.outbox import OUTBOX, Outcomes, Row, started_row
 from streams.engine.parts import Part
@@ -42,12 +42,12 @@ class Line:
 
     def __init__(self, agents: Iterable[Agent]) -> None:
         listed = list(agents)
-        by_name = {agent.name: agent for agent in listed}
-        if len(by_name) != len(listed):
-            raise ValueError(f"two agents share a name: {sorted(agent.name for agent in listed)}")
         for agent in listed:
-            require_plain_methods(agent)
-        self.agents: tuple[Agent, ...] = (*listed, Outcomes(by_name))
+            require_sound(agent)
+        self.agents: tuple[Agent, ...] = (*listed, Outcomes({agent.name: agent for agent in listed}))
+        names = [agent.name for agent in self.agents]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two agents share a name ({Outcomes.name!r} is the engine's own): {sorted(names)}")
         self.by_topic: dict[str, tuple[Agent, ...]] = {}
         self.topics: dict[str, Topic] = {}
         self.tables: dict[str, Table] = {}

@@ -7,6 +7,9 @@ from typing import Any
 
 import orjson
 
+SHORTEST_TTL = timedelta(milliseconds=1)
+"""Stamps are milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Codec:
@@ -47,6 +50,16 @@ class Table:
     codec: Codec = JSON
     ttl: timedelta | None = None
     disk: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a time to live that is none: rows that shall live for no time would be kept for ever.
+
+        Raises:
+            TypeError
+        """
+        ttl: Any = self.ttl
+        if ttl is not None and not (isinstance(ttl, timedelta) and ttl >= SHORTEST_TTL):
+            raise TypeError(f"table {self.name}: `ttl` is a timedelta of a millisecond or more, not {ttl!r}")
 
     @property
     def ttl_ms(self) -> int:

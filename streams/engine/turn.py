@@ -63,9 +63,7 @@ class Turn:
         view = self.views.get(table.name)
         if view is None:
             if self._tables.get(table.name) != table:
-                raise LookupError(
-                    f"table {table.name}: no agent of this worker lists it in `tables`, or as another table"
-                )
+                raise Misuse(f"table {table.name}: no agent of this worker lists it in `tables`, or as another table")
             view = self.views[table.name] = StagedTable(table, self._parts[table.name], self.now)
         return view
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -121,24 +122,60 @@ async def test_a_mistake_over_everything_stops_the_agent():
         await feed(shard, *[b"bad"] * BLOWS_AT)
 
 
-async def test_agents_that_do_nothing_when_called_are_refused():
-    """With `yield` or `async`, every record would count as processed, and nothing would have been done."""
+async def _asynchronous(self, now, shard):
+    """Never run."""
 
-    class Lazy(Agent):
-        name, inputs = "lazy", (topics.PIXEL_EVENTS,)
 
-        def process(self, batch, shard):
-            yield from batch
+def _short(self, shard):
+    """Takes one argument too few."""
 
-    class Later(Agent):
-        name, inputs = "later", (topics.PIXEL_EVENTS,)
 
-        async def tick(self, now, shard):
-            """Never run."""
+def _lazy(self, batch, shard):
+    yield from batch
 
-    for agent, method in ((Lazy(), "process"), (Later(), "tick")):
-        with pytest.raises(TypeError, match=rf"{method}\(\) is a generator or a coroutine"):
-            Line([agent])
+
+SOUND = {
+    "name": "sound",
+    "inputs": (topics.PIXEL_EVENTS,),
+    "tables": (ROWS,),
+    "process": Agent.tick,
+}
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ({"process": _lazy}, r"agent sound: process\(\) is a generator or a coroutine"),
+        ({"tick": _asynchronous}, r"agent sound: tick\(\) is a generator or a coroutine"),
+        ({"process": _short}, r"agent sound: process\(\) is called with \(batch, shard\)"),
+        ({"tick": _short}, r"agent sound: tick\(\) is called with \(now, shard\)"),
+        ({"name": None}, "agent Declared has no `name`"),
+        ({"name": "effects"}, "'effects' is the engine's own"),
+        ({"inputs": topics.PIXEL_EVENTS}, "agent sound: `inputs` is a tuple of Topic objects, .* not Topic"),
+        ({"inputs": ("pixel.events",)}, "agent sound: `inputs` is a tuple of Topic objects"),
+        ({"inputs": (topics.PIXEL_EVENTS, topics.PIXEL_EVENTS)}, "agent sound: `inputs` names one twice"),
+        ({"tables": ROWS}, "agent sound: `tables` is a tuple of Table objects"),
+    ],
+)
+async def test_an_agent_that_cannot_work_as_declared_does_not_start(declared, told):
+    """Some would count nothing, one would count every record twice, the rest would fail on each."""
+    agent = type("Declared", (Agent,), SOUND | declared)()
+    with pytest.raises((TypeError, ValueError), match=told):
+        Line([agent])
+    Line([type("Declared", (Agent,), SOUND)()])
+
+
+async def test_a_class_in_place_of_an_agent_does_not_start():
+    """Its methods would take the batch for themselves."""
+    with pytest.raises(TypeError, match="is no Agent: give an instance of it"):
+        Line([Careless])
+
+
+@pytest.mark.parametrize("ttl", [60, timedelta(0), timedelta(microseconds=1), timedelta(seconds=-1)])
+async def test_a_time_to_live_that_is_none_is_refused(ttl):
+    """Zero milliseconds would mean for ever."""
+    with pytest.raises(TypeError, match="table short: `ttl` is a timedelta of a millisecond or more"):
+        Table("short", ttl=ttl)
 
 
 async def test_what_was_kept_from_an_earlier_turn_is_refused():
