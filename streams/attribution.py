@@ -17,17 +17,15 @@ from streams.journeys import learning
 from streams.journeys.facts import Facts
 from streams.journeys.judging import concerned_by, judge
 from streams.journeys.messages import without_recipient
-from streams.journeys.news import may_be_news
 from streams.journeys.reading import (
     UNREADABLE,
     Books,
-    name_of,
-    read_event,
-    read_report,
+    events_of,
     read_row,
-    readable,
+    reports_of,
 )
 from streams.journeys.tables import FACTS
+from streams.models import name_of
 from streams.stores import Stores
 from streams.suppressions import SUPPRESSED, Suppressed
 
@@ -74,13 +72,12 @@ class _Work:
 
     def events(self) -> None:
         """Join tracking events."""
-        telling = [record for record in self._batch if may_be_news(record)]
-        for record, told in readable(self._batch, read_event, telling):
+        for record, told in events_of(self._batch):
             self._concern(record, learning.learn_event(self._books.of(record.store), told))
 
     def reports(self) -> None:
         """Join reports; one that was joined before is a duplicate."""
-        for record, (message, told) in readable(self._batch, read_report):
+        for record, (message, told) in reports_of(self._batch):
             forgotten = self._suppressed.has(record.store, told.facts.get("recipient"))
             report = without_recipient(told) if forgotten else told
             concerned = learning.learn_report(self._books.of(record.store), message, report)

@@ -9,27 +9,25 @@ each session. Order actions are repeated until they succeed; nothing else can be
 answer it is not repeated, and a dead letter says so.
 """
 
-from base64 import b64encode
 from datetime import timedelta
 from typing import Any, Final
 
-import orjson
 import structlog
 from pydantic import ValidationError
 
-from schemas import topics
-from schemas.clock import DAY_MS, to_text
+from schemas.clock import DAY_MS
 from schemas.events import InvalidEventError, decode
 from schemas.fates import EffectOutcome
 from schemas.pixel import ORDER_ACTIONS, Identification
 from schemas.topics import PIXEL_IDENTITIES, TRACKING_EVENTS
-from streams.engine.agent import Agent, Batch, Effect, Poison, Record, Shard, Table
+from streams.engine.agent import Agent, Batch, Effect, Poison, Record, Shard, Table, View
 from streams.forward_bodies import (
     acknowledgement_body,
     event_body,
     identification_body,
     user_parameters,
 )
+from streams.letters import bury
 from streams.profile_rules.destination import closes
 from streams.stores import Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
@@ -101,9 +99,7 @@ class ForwardAgent(Agent):
 
 def taken_back(shard: Shard, store: str) -> None:
     """Take note that one call of a store was taken out of the outbox: its outcome will not come."""
-    load = shard.table(LOAD)
-    row = load.get(store, {"waiting": 0, "closed": 0})
-    load[store] = {**row, "waiting": max(0, row["waiting"] - 1)}
+    _count(shard.table(LOAD), store, -1)
 
 
 class _Step:
@@ -185,11 +181,7 @@ class _Step:
     def outcome(self, outcome: EffectOutcome) -> None:
         """Hear whether an event has arrived; an order action that has not is sent again."""
         store = outcome.store
-        load = self._load.get(store, {"waiting": 0, "closed": 0})
-        load["waiting"] = max(0, load["waiting"] - 1)
-        if closes(outcome):
-            load["closed"] = self._shard.now + CLOSED_MS
-        self._load[store] = load
+        _count(self._load, store, -1, closed=self._shard.now + CLOSED_MS if closes(outcome) else None)
         event = outcome.effect.partition("/")[2].rpartition("/")[0]
         row = self._orders.get(f"{store}/{event}")
         if row is not None:
@@ -251,8 +243,7 @@ class _Step:
     def _stage(
         self, store: str, event: str, row: dict[str, Any], not_before: int, *, repeatable: bool = True
     ) -> None:  # fmt: skip
-        load = self._load.get(store, {"waiting": 0, "closed": 0})
-        self._load[store] = {**load, "waiting": load["waiting"] + 1}
+        _count(self._load, store, 1)
         self._shard.effect(Effect(
             id=f"event/{event}/{row['tries']}", agent="forward", kind=KIND, store=store, destination=DESTINATION,
             key=f"session/{row['lane']}", payload={"kind": row["kind"], "body": row["body"]}, repeatable=repeatable,
@@ -266,15 +257,18 @@ class _Step:
             reason, obstacle = f"uncertain, so not repeated: {reason}", TWICE
         elif outcome.revision == NOWHERE:
             obstacle = VALUES_GONE
-        letter = f"forward/{event}"
-        value = {
-            "store": outcome.store, "letter": letter, "step": "forward", "reason": reason, "detail": f"event {event}",
-            "topic": TRACKING_EVENTS.name, "partition": self._shard.number, "obstacle": obstacle,
-            "offset": None if outcome.revision == NOWHERE else outcome.revision - 1,
-            "referred": outcome.revision != NOWHERE, "key": b64encode(outcome.key.encode()).decode(),
-            "at": to_text(self._shard.now),
-        }  # fmt: skip
-        self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(outcome.store, letter), orjson.dumps(value))
+        bury(
+            self._shard, outcome.store, f"forward/{event}", TRACKING_EVENTS, outcome.key.encode(), step="forward",
+            reason=reason, detail=f"event {event}", obstacle=obstacle, referred=outcome.revision != NOWHERE,
+            offset=None if outcome.revision == NOWHERE else outcome.revision - 1,
+        )  # fmt: skip
+
+
+def _count(loads: View, store: str, change: int, *, closed: int | None = None) -> None:
+    """Count a store's calls in the outbox, and note until when nothing new is to join them."""
+    row = loads.get(store, {"waiting": 0, "closed": 0})
+    until = row["closed"] if closed is None else closed
+    loads[store] = {"waiting": max(0, row["waiting"] + change), "closed": until}
 
 
 def _place(row: dict[str, Any]) -> int:

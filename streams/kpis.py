@@ -21,16 +21,15 @@ from streams.figures.counter import Counter
 from streams.figures.ledger import Ledger
 from streams.figures.tables import CAMPAIGNS, FIGURES, STORES
 from streams.journeys.limits import digest
-from streams.journeys.news import may_be_news
 from streams.journeys.reading import (
     Books,
-    name_of,
-    read_event,
-    read_report,
+    events_of,
     read_row,
     readable,
+    reports_of,
 )
 from streams.journeys.tables import FACTS
+from streams.models import name_of
 from streams.stores import KnownStore, Stores
 
 
@@ -89,9 +88,8 @@ class _Work:
 
     def events(self) -> None:
         """Note the sessions that told something, and the landings."""
-        telling = [record for record in self._batch if may_be_news(record)]
         noted: defaultdict[str, set[str]] = defaultdict(set)
-        for record, told in readable(self._batch, read_event, telling):
+        for record, told in events_of(self._batch):
             if told.session is None:
                 continue
             noted[record.store].add(told.session)  # also an order or a cart: one too many makes it a machine
@@ -104,7 +102,7 @@ class _Work:
 
     def reports(self) -> None:
         """Note the messages; a report that was noted before is a duplicate."""
-        for record, (message, report) in readable(self._batch, read_report):
+        for record, (message, report) in reports_of(self._batch):
             if not self._counter(record).note_report(message, report):
                 self._batch.duplicate(record, report.id)
 

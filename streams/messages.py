@@ -13,13 +13,11 @@ Infobip tells the rest by webhook; Hellotext has none, so its messages' states a
 """
 
 import hashlib
-from base64 import b64encode
 from datetime import timedelta
 from typing import Any, Final
 
 import orjson
 
-from schemas import topics
 from schemas.clock import to_text
 from schemas.events import CONTENT_TYPE, encode, event
 from schemas.fates import EffectOutcome
@@ -27,6 +25,7 @@ from schemas.messages import MessageRequest, ReportStatus
 from schemas.personal import normal_phone
 from schemas.topics import MESSAGE_REPORTS, MESSAGE_REQUESTS
 from streams.engine.agent import Agent, Batch, Effect, Shard, Table
+from streams.letters import bury
 from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_id, vendor_of
 from streams.models import read_model
 from streams.stores import KnownStore, Stores
@@ -44,6 +43,8 @@ LOG: Final = "infobip.log"
 LOOKS_MS: Final = (30_000, 120_000)
 """When the log is looked at after an uncertain answer: a message that both do not show was not taken."""
 _POLLS_MS: Final = (5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000)
+_ASKED: Final = {LOG: (LOOKS_MS, "message"), STATE: (_POLLS_MS, "id")}
+"""When a message is asked for, after the time before; and under which name its id goes along."""
 MOST_POLLS: Final = 50
 """About two days: what is not delivered by then has no more news."""
 _ENDS: Final[dict[str, ReportStatus]] = {"delivered": "delivered", "failed": "failed"}
@@ -157,7 +158,7 @@ class _Step:
             self._sent[key] = again
             self._call(outcome.store, message, again, payload)
         elif absent or row["tries"] < 2 * len(LOOKS_MS):
-            self._look(key, message, row, outcome.store)
+            self._follow(LOG, key, message, row, outcome.store)
         else:
             self._unknown(key, message, row, outcome)
 
@@ -170,7 +171,7 @@ class _Step:
             error = "Hellotext reports failed" if status == "failed" else None
             self.report(outcome.store, message, row, status, error=error)
         elif row["tries"] < MOST_POLLS and outcome.code != 404:  # noqa: PLR2004  HTTP: nobody knows it any more
-            self._poll(key, message, row, outcome.store)
+            self._follow(STATE, key, message, row, outcome.store)
 
     def _taken(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         state, store = outcome.result.get("state"), outcome.store
@@ -184,23 +185,24 @@ class _Step:
         self._sent[key] = taken
         self.report(store, message, taken, "accepted")
         if row["vendor"] == "hellotext" and told:
-            self._poll(key, message, taken, store)
+            self._follow(STATE, key, message, taken, store)
 
     def _doubt(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         if row["form"] == "sms" and row["vendor"] == "infobip":
-            self._look(key, message, {**row, "state": "uncertain", "tries": 0}, outcome.store)
+            self._follow(LOG, key, message, {**row, "state": "uncertain", "tries": 0}, outcome.store)
         else:
             self._unknown(key, message, row, outcome)
 
-    def _look(self, key: str, message: str, row: Row, store: str) -> None:
-        pause = LOOKS_MS[min(row["tries"], len(LOOKS_MS) - 1)]
+    def _follow(self, kind: str, key: str, message: str, row: Row, store: str) -> None:
+        """Ask how a message stands, later each time."""
+        pauses, name = _ASKED[kind]
+        pause = pauses[min(row["tries"], len(pauses) - 1)]
         self._sent[key] = row = {**row, "tries": row["tries"] + 1, "calls": row["calls"] + 1}
-        self._ask(store, message, row, LOG, {"message": row["vendor_id"]}, pause=pause)
-
-    def _poll(self, key: str, message: str, row: Row, store: str) -> None:
-        pause = _POLLS_MS[min(row["tries"], len(_POLLS_MS) - 1)]
-        self._sent[key] = row = {**row, "tries": row["tries"] + 1, "calls": row["calls"] + 1}
-        self._ask(store, message, row, STATE, {"id": row["vendor_id"]}, pause=pause)
+        self._shard.effect(Effect(
+            id=f"message/{message}/{row['calls']}", agent="messages", kind=kind, store=store,
+            destination=f"{row['vendor']}-messages", key=f"follow/{message}", payload={name: row["vendor_id"]},
+            not_before=self._shard.now + pause,
+        ))  # fmt: skip
 
     def end(self, key: str, row: Row, state: str) -> None:
         """Note how a message ended."""
@@ -214,14 +216,10 @@ class _Step:
     def _unknown(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         """Leave a message uncertain for ever: it is not sent again, and people are told."""
         self.end(key, row, "uncertain")
-        letter = f"messages/{message}"
-        value = {
-            "store": outcome.store, "letter": letter, "step": "messages",
-            "reason": f"uncertain, so not sent again: {outcome.reason}", "detail": f"message {message}",
-            "topic": MESSAGE_REQUESTS.name, "partition": self._shard.number, "obstacle": ONCE,
-            "key": b64encode(key.encode()).decode(), "at": to_text(self._shard.now),
-        }  # fmt: skip
-        self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(outcome.store, letter), orjson.dumps(value))
+        bury(
+            self._shard, outcome.store, f"messages/{message}", MESSAGE_REQUESTS, key.encode(), step="messages",
+            reason=f"uncertain, so not sent again: {outcome.reason}", detail=f"message {message}", obstacle=ONCE,
+        )  # fmt: skip
 
     def _call(self, store: str, message: str, row: Row, payload: dict[str, Any]) -> None:
         """Send: in the order of requests for each recipient, and claimed before it is made."""
@@ -229,13 +227,6 @@ class _Step:
             id=f"message/{message}/{row['calls']}", agent="messages", kind=SEND[row["vendor"]], store=store,
             destination=f"{row['vendor']}-messages", key=f"message/{row['recipient']}", payload=payload,
             repeatable=False,
-        ))  # fmt: skip
-
-    def _ask(self, store: str, message: str, row: Row, kind: str, payload: dict[str, Any], *, pause: int) -> None:
-        self._shard.effect(Effect(
-            id=f"message/{message}/{row['calls']}", agent="messages", kind=kind, store=store,
-            destination=f"{row['vendor']}-messages", key=f"follow/{message}", payload=payload,
-            not_before=self._shard.now + pause,
         ))  # fmt: skip
 
     def report(

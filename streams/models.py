@@ -1,4 +1,4 @@
-"""A store's row or request in a record, as its model: what cannot be read, or is another store's, is `Poison`."""
+"""What stands in a record, its row or request as a model: what cannot be read, or is another store's, is `Poison`."""
 
 from typing import Protocol, Self, TypeVar
 
@@ -20,6 +20,18 @@ class OfStore(Protocol):
 
 
 Found = TypeVar("Found", bound=OfStore)
+
+
+def name_of(record: Record) -> str:
+    """Return what a record's key names after the store.
+
+    Raises:
+        Poison: the key is no text.
+    """
+    try:
+        return record.key.partition(b"/")[2].decode()
+    except UnicodeDecodeError:
+        raise Poison("the record's key is no UTF-8") from None
 
 
 def wrong_fields(error: ValidationError) -> str:

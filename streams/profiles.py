@@ -18,7 +18,7 @@ from schemas.pixel import HASHES, Identification
 from schemas.topics import PIXEL_IDENTITIES, VTEX_CUSTOMERS
 from schemas.vtex import Customer
 from streams.engine.agent import Agent, Batch, NotYet, Record, Shard
-from streams.models import read_model
+from streams.models import name_of, read_model
 from streams.profile_rules.book import CUSTOMERS, Book, Entry
 from streams.profile_rules.mapping import destinations, fingerprint
 from streams.profile_rules.sessions import KIND, PEOPLE, SESSIONS, WAITING, Sessions, hashes_of
@@ -117,7 +117,7 @@ class _Step:
         for record in batch:
             known = self._known.of(record.store)
             if record.value is None:
-                self.sessions.forget(record.store, _rest(record))
+                self.sessions.forget(record.store, name_of(record))
                 continue
             said = read_model(Identification, record)
             if self._suppressed.told(known, said.model_dump(include=_TOLD)):
@@ -219,7 +219,7 @@ class _Step:
 
     def _forgotten(self, record: Record) -> Entry | None:
         """Forget a customer: nothing of it is kept but what its erasure at the destinations needs."""
-        entry = self.book.get(record.store, _rest(record))
+        entry = self.book.get(record.store, name_of(record))
         if entry is None:
             return None
         self.sessions.know(entry, hashes_of(self._known.of(record.store), entry.content), ())
@@ -250,7 +250,3 @@ def _options(known: KnownStore) -> str:
     return fingerprint(known.hash_secret, "options", {
         "access": list(rows), "erase": connection.erase_deleted, "paused": connection.paused,
     })  # fmt: skip
-
-
-def _rest(record: Record) -> str:
-    return record.key.decode("utf-8", "replace").partition("/")[2]

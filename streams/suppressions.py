@@ -11,7 +11,7 @@ from typing import Any, Final
 from schemas.privacy import Suppression
 from schemas.topics import PRIVACY_SUPPRESSIONS
 from streams.engine.agent import Agent, Batch, Shard, Table
-from streams.models import read_model
+from streams.models import name_of, read_model
 from streams.stores import KnownStore
 
 SUPPRESSED: Final = Table("privacy.suppressed")
@@ -118,6 +118,6 @@ class SuppressionsAgent(Agent):
         suppressed = Suppressed(shard)
         for record in batch:
             if record.value is None:
-                suppressed.drop(record.store, record.key.decode("utf-8", "replace").partition("/")[2])
+                suppressed.drop(record.store, name_of(record))
             else:
                 suppressed.put(read_model(Suppression, record))

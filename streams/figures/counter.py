@@ -12,7 +12,6 @@ from streams.figures.tables import COUNTED_LANDINGS, COUNTED_MESSAGES, COUNTED_O
 from streams.journeys import landings, messages, sessions
 from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes
-from streams.journeys.limits import CLICK_REPORTS, OTHER_REPORTS, digest
 from streams.journeys.messages import Report
 
 SETTLED_MS: Final = 60 * DAY_MS
@@ -43,12 +42,10 @@ class Counter:
     def note_report(self, message: str, report: Report) -> bool:
         """Note a report; say whether it is the first time."""
         place = self._facts.key(message)
-        row = self._messages.get(place) or {}
-        name, most = ("n", CLICK_REPORTS) if report.status == "clicked" else ("i", OTHER_REPORTS)
-        known, mark = row.get(name, []), digest(report.id)
-        if mark in known:
+        row = messages.note(self._messages.get(place), report)
+        if row is None:
             return False
-        self._messages[place] = {**row, name: sorted([*known, mark])[:most]}
+        self._messages[place] = row
         self._stale_messages.add(message)
         return True
 

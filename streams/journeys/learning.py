@@ -139,7 +139,7 @@ def learn_report(facts: Facts, message: str, report: Report) -> set[str] | None:
         The orders it may concern; None when it was known.
     """
     before = facts.row(facts.messages, message)
-    if messages.is_known(before, report):
+    if messages.note(before, report) is None:
         return None
     return _change_message(facts, message, before, messages.join(before, report))
 

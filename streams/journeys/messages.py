@@ -44,24 +44,23 @@ def without_recipient(report: Report) -> Report:
     return report._replace(facts={name: value for name, value in report.facts.items() if name != "recipient"})
 
 
-def is_known(row: Row | None, report: Report) -> bool:
-    """Say whether the report was joined before."""
-    return row is not None and digest(report.id) in row.get("n" if report.status == "clicked" else "i", ())
+def note(row: Row | None, report: Report) -> Row | None:
+    """Return the row with a report among those that it has heard, or None when it has heard it before."""
+    name, most = ("n", CLICK_REPORTS) if report.status == "clicked" else ("i", OTHER_REPORTS)
+    heard, mark = (row or {}).get(name, []), digest(report.id)
+    return None if mark in heard else {**(row or {}), name: sorted([*heard, mark])[:most]}
 
 
 def join(row: Row | None, report: Report) -> Row:
     """Return the row with a report in it."""
-    new: Row = {**(row or {}), "s": (row or {}).get("s", 0) | STATUSES[report.status]}
+    new: Row = note(row, report) or dict(row or {})
+    new["s"] = new.get("s", 0) | STATUSES[report.status]
     _join_texts(new, report.facts)
     new["f"] = min(report.at, new.get("f", report.at))
-    mark = digest(report.id)
     if report.status == "clicked":
         new["k"] = recent_times([*new.get("k", ()), report.at])
-        new["n"] = _bottom(new.get("n", ()), mark, CLICK_REPORTS)
-    else:
-        new["i"] = _bottom(new.get("i", ()), mark, OTHER_REPORTS)
-        if report.status == "delivered":
-            new["d"] = min(report.at, new.get("d", report.at))
+    elif report.status == "delivered":
+        new["d"] = min(report.at, new.get("d", report.at))
     _join_price(new, report)
     return new
 
@@ -71,10 +70,6 @@ def join_request(row: Row | None, campaign: str | None, recipient: str | None, c
     new: Row = dict(row or {})
     _join_texts(new, {"campaign": campaign, "recipient": recipient, "channel": channel})
     return new
-
-
-def _bottom(marks: Any, mark: str, most: int) -> list[str]:
-    return sorted({*marks, mark})[:most]
 
 
 def _join_texts(new: Row, facts: Mapping[str, Any]) -> None:

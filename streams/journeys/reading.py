@@ -14,6 +14,7 @@ from streams.journeys import messages, orders
 from streams.journeys.facts import Facts
 from streams.journeys.hashes import Hashes, told
 from streams.journeys.messages import Report
+from streams.journeys.news import may_be_news
 from streams.stores import Stores
 
 Content = TypeVar("Content")
@@ -123,11 +124,6 @@ def read_row(record: Record) -> dict[str, Any]:
     return row
 
 
-def name_of(record: Record) -> str:
-    """Return what the key names after the store."""
-    return record.key.partition(b"/")[2].decode()
-
-
 def readable(
     batch: Batch, read: Callable[[Record], Content], records: Iterable[Record] | None = None
 ) -> list[tuple[Record, Content]]:
@@ -146,3 +142,13 @@ def readable(
             reason = str(error) if isinstance(error, InvalidEventError) else f"unreadable: {type(error).__name__}"
             batch.dead(record, reason)
     return found
+
+
+def events_of(batch: Batch) -> list[tuple[Record, Told]]:
+    """Return the tracking events that may be news, with what they tell."""
+    return readable(batch, read_event, [record for record in batch if may_be_news(record)])
+
+
+def reports_of(batch: Batch) -> list[tuple[Record, tuple[str, Report]]]:
+    """Return reports, with the messages they are about."""
+    return readable(batch, read_report)

@@ -1,7 +1,7 @@
 """Bringing customers and destinations together: one call at a time for each, until what is wanted stands.
 
 Everything that may need a call comes through `advance`: a changed customer, an outcome, a sweep. It decides by the
-rules of `profile_rules.py` and stages at most one effect.
+rules of `destination.py` and stages at most one effect.
 """
 
 from base64 import b64encode
@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-import orjson
 import structlog
 
-from schemas import topics
-from schemas.clock import to_text
 from schemas.fates import EffectOutcome
 from schemas.topics import VTEX_CUSTOMERS
 from streams.engine.agent import Effect, Shard
+from streams.letters import bury
 from streams.profile_rules.book import Book, Entry
 from streams.profile_rules.destination import Call, Sync, Wanted, advice, blocks, decide, heard, wait, yield_to
 from streams.profile_rules.mapping import (
@@ -305,16 +303,13 @@ class Syncing:
 
     def _bury(self, entry: Entry, destination: str, sync: Sync, outcome: EffectOutcome) -> None:
         """Write a dead letter for a customer whom a destination refuses; redriving its record tries again."""
-        letter = f"{destination}/{entry.customer}/{sync.serial}"
         content: Any = entry.content
         value = None if content is None else b64encode(content.model_dump_json().encode()).decode()
-        key = VTEX_CUSTOMERS.key(entry.store, entry.customer)
-        self._shard.send(topics.DEAD_LETTERS, topics.DEAD_LETTERS.key(entry.store, letter), orjson.dumps({
-            "store": entry.store, "letter": letter, "step": destination,
-            "reason": outcome.reason or f"refused with {outcome.code}",
-            "topic": VTEX_CUSTOMERS.name, "partition": self._shard.number,
-            "key": b64encode(key).decode(), "value": value, "at": to_text(self._shard.now),
-        }))  # fmt: skip
+        bury(
+            self._shard, entry.store, f"{destination}/{entry.customer}/{sync.serial}", VTEX_CUSTOMERS,
+            VTEX_CUSTOMERS.key(entry.store, entry.customer), step=destination,
+            reason=outcome.reason or f"refused with {outcome.code}", value=value,
+        )  # fmt: skip
 
 
 def access_mark(known: KnownStore, destination: str) -> str:

@@ -145,7 +145,7 @@ class TestMessages:
             again = messages.join(again, report)
 
         assert once == again
-        assert all(messages.is_known(once, report) for report in reports)
+        assert all(messages.note(once, report) is None for report in reports)
 
     def test_clicks_beyond_the_limit_are_not_counted(self):
         """What clicks so often is a machine; the row stays small."""
