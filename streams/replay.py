@@ -88,12 +88,18 @@ def names(into: str) -> frozenset[str]:
     return frozenset(f"{into}{topic.name}" for topic in TOPICS) | {f"{into}streams.{one}-changelog" for one in tables}
 
 
+async def topics_under(live: KafkaConnection, into: str) -> frozenset[str]:
+    """Return the topics that stand under a replay's prefix."""
+    async with open_admin(live) as admin:
+        return names(into) & (await admin.shapes()).keys()
+
+
 async def drop(live: KafkaConnection, into: str) -> int:
     """Delete what stands under a replay's prefix; return how many topics that were."""
+    found = await topics_under(live, into)
     async with open_admin(live) as admin:
-        standing = names(into) & (await admin.shapes()).keys()
-        await admin.delete(standing)
-    return len(standing)
+        await admin.delete(found)
+    return len(found)
 
 
 async def prepare(live: KafkaConnection, connection: ReplayConnection) -> None:

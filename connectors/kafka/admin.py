@@ -183,6 +183,14 @@ class Admin:
         # A group: error, name, state, protocol type, protocol, members (and more in newer versions).
         return sum(len(found[5]) for answer in described for found in answer.groups)
 
+    async def deserted(self, group: str) -> bool:
+        """Return whether a consumer group certainly has no member; not while its coordinator cannot tell."""
+        try:
+            described = await self._client.describe_consumer_groups([group])
+        except GroupCoordinatorNotAvailableError:
+            return False
+        return all(not found[0] and not found[5] for answer in described for found in answer.groups)
+
     async def delete(self, names: Iterable[str]) -> None:
         """Delete topics."""
         wanted = list(names)

@@ -5,11 +5,14 @@ import asyncio
 import re
 import shutil
 import time
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import structlog
 import typer
 from rich.table import Table
 
+from connectors.kafka.connection import KafkaConnection
 from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.provisioned import ensure_topics
@@ -17,6 +20,11 @@ from hellotext_vtex.replaying import Comparison, as_json, compare_with, standing
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
 from hellotext_vtex.tables import terminal
+
+if TYPE_CHECKING:
+    from streams.replay import ReplayConnection
+
+log = structlog.get_logger(__name__)
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 LOOKS: Final = 3
@@ -48,14 +56,16 @@ def replay(
     if compare and drop:
         fail("give either --compare or --drop", 2)
     settings = connected(quiet=True)
-    prefix = into or f"{settings.topic_prefix}replay-{time.time_ns() // 1_000_000_000}."
-    if into == "" or prefix == settings.topic_prefix:
-        fail("--into must be another prefix than the live one", 2)
-    if not _PREFIX.match(prefix):
-        fail("--into is no prefix: letters, digits, `.`, `_` and `-`, at most 100", 2)
-    if drop:
-        print(f"{execute(lambda: _drop(settings, prefix))} topics under {prefix} are deleted.")
+    if into is not None:
+        _refuse_odd(settings, into, only_look=compare or drop)
+    if drop and into is not None:
+        gone = execute(lambda: _drop(settings, into))
+        if json:
+            print_json({"prefix": into, "deleted": gone})
+        else:
+            print(f"{gone} topics under {into} are deleted.")
         return
+    prefix = into or _temporary(settings)
     work = _compare(settings, prefix) if compare else _replay(settings, prefix, keep=into is not None, quiet=json)
     found = execute(lambda: work)
     if json:
@@ -66,10 +76,56 @@ def replay(
         raise typer.Exit(1)
 
 
+def _refuse_odd(settings: Settings, into: str, *, only_look: bool) -> None:
+    from streams.replays import is_temporary
+
+    if into in {"", settings.topic_prefix}:
+        fail("--into must be another prefix than the live one", 2)
+    if not _PREFIX.match(into):
+        fail("--into is no prefix: letters, digits, `.`, `_` and `-`, at most 100", 2)
+    if not only_look and is_temporary(settings.connection(), into):
+        fail(f"--into {into} is the name of a replay that keeps nothing: the next one would delete it", 2)
+
+
+def _temporary(settings: Settings) -> str:
+    from streams.replays import temporary
+
+    return temporary(settings.connection())
+
+
 async def _drop(settings: Settings, prefix: str) -> int:
+    from streams.replay import topics_under
+    from streams.replays import SESSION_S, lives
+
+    live = settings.connection()
+    if await topics_under(live, prefix) and await lives(live, prefix):
+        raise CommandError(
+            f"somebody replays into {prefix}: end that first (Ctrl-C). One that was killed counts as running for "
+            f"{SESSION_S} s: try again then"
+        )
+    return await _remove(settings, live, prefix)
+
+
+async def _remove(settings: Settings, live: KafkaConnection, prefix: str) -> int:
+    """Delete what a replay has left, at the broker and on this machine; return how many topics that were."""
     from streams.replay import drop
 
-    return await drop(settings.connection(), prefix)
+    for folder in _tables(settings).glob(f"{prefix}{'?' * 8}"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return await drop(live, prefix)
+
+
+def _tables(settings: Settings) -> Path:
+    return settings.state_folder / "replay"
+
+
+async def _clear_away(settings: Settings, live: KafkaConnection) -> None:
+    """Delete what replays have left that were to keep nothing, and were killed."""
+    from streams.replays import left_behind
+
+    for prefix in await left_behind(live):
+        count = await _remove(settings, live, prefix)
+        log.warning("what a replay that was killed has left is deleted", prefix=prefix, topics=count)
 
 
 async def _compare(settings: Settings, prefix: str) -> Comparison:
@@ -78,17 +134,28 @@ async def _compare(settings: Settings, prefix: str) -> Comparison:
 
 
 async def _replay(settings: Settings, prefix: str, *, keep: bool, quiet: bool) -> Comparison:
-    from streams.replay import PrefixTaken, connection_into, drop, prepare, replaying
+    from streams.replay import PrefixTaken, connection_into, prepare
+    from streams.replays import alive
 
     live = await ensure_topics(settings)
     connection = connection_into(live, prefix)
-    folder = settings.state_folder / "replay" / connection.run
-    try:
-        await prepare(live, connection)
-    except PrefixTaken as error:
-        raise CommandError(
-            f"{error}: give another --into, or delete it with `hellotext-vtex replay --into {prefix} --drop`"
-        ) from None
+    async with alive(live, prefix):
+        await _clear_away(settings, live)
+        try:
+            await prepare(live, connection)
+        except PrefixTaken as error:
+            raise CommandError(
+                f"{error}: give another --into, or delete it with `hellotext-vtex replay --into {prefix} --drop`"
+            ) from None
+        return await _counted(settings, connection, live, keep=keep, quiet=quiet)
+
+
+async def _counted(
+    settings: Settings, connection: "ReplayConnection", live: KafkaConnection, *, keep: bool, quiet: bool
+) -> Comparison:
+    from streams.replay import drop, replaying
+
+    folder = _tables(settings) / f"{connection.into}{connection.run}"
     engine = settings.model_copy(update={"worker_web_port": None}).worker("replay")
     tell = _Told(quiet=quiet)
     try:
@@ -101,7 +168,7 @@ async def _replay(settings: Settings, prefix: str, *, keep: bool, quiet: bool) -
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if not keep:
-            await drop(live, prefix)
+            await drop(live, connection.into)
 
 
 def _in(engine: Any, folder: Any) -> Any:

@@ -33,6 +33,7 @@ def nothing_runs_here(monkeypatch, tmp_path):
         (("replay", "--into", "x.", "--compare", "--drop"), "either --compare or --drop"),
         (("replay", "--into", ""), "another prefix"),
         (("replay", "--into", "no blanks here"), "letters, digits"),
+        (("replay", "--into", "replay-1795687200."), "the next one would delete it"),
     ],
 )
 def test_wrong_usage_is_told(arguments, told):

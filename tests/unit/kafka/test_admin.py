@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import NodeNotReadyError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
 from connectors.kafka import admin
@@ -77,3 +77,26 @@ async def test_settings_are_set_when_every_broker_that_answers_knows_them(monkey
     for late in (SMALL, ABSENT):
         with pytest.raises(BrokerUnreachable, match="in vain until settings of t are seen"):
             await Admin(Cluster([LARGE], [LARGE], [late])).set_settings({"t": {"segment.bytes": "9"}})
+
+
+@pytest.mark.parametrize(
+    ("told", "deserted"),
+    [
+        ([0, "g", "Dead", "", "", []], True),
+        ([0, "g", "Stable", "", "", ["m"]], False),
+        ([14, "g", "", "", "", []], False),
+    ],
+)
+async def test_a_group_without_members_is_deserted_and_one_that_is_being_loaded_is_not(told, deserted):
+    """What a coordinator does not know yet is no absence; neither is a coordinator that is not there."""
+
+    class Coordinator:
+        async def describe_consumer_groups(self, _):
+            return [SimpleNamespace(groups=[told])]
+
+    class Absent:
+        async def describe_consumer_groups(self, _):
+            raise GroupCoordinatorNotAvailableError
+
+    assert await Admin(Coordinator()).deserted("g") is deserted
+    assert not await Admin(Absent()).deserted("g")

@@ -6,6 +6,7 @@ from schemas.events import encode, event
 from streams.engine.outbox import OUTBOX
 from streams.engine.testing import MemoryShard
 from streams.replay import LIVE, OWN, agents, connection_into, names
+from streams.replays import is_temporary, temporary
 from tests.stores import stores_of
 
 
@@ -20,6 +21,16 @@ def test_inputs_are_live_and_everything_else_is_its_own():
     assert first.topic("streams.kpi-cells-changelog") == "again.streams.kpi-cells-changelog"
     assert first.topic("streams").startswith("again.streams-")
     assert first.topic("streams") != second.topic("streams")
+
+
+def test_only_what_a_replay_names_itself_is_temporary():
+    """Under the live prefix: what somebody keeps, and what another house has, is never deleted unasked."""
+    live = KafkaConnection("broker:9092", "prod.")
+
+    assert is_temporary(live, temporary(live))
+    assert is_temporary(live, "prod.replay-1795687200.more.")
+    for kept in ("again.", "replay-1.", "replay-1795687200.", "prod.replay-179568720.", "xprod.replay-1795687200."):
+        assert not is_temporary(live, kept)
 
 
 def test_what_it_reads_is_either_live_or_made_by_itself():
