@@ -84,7 +84,7 @@ def check_page(page: LivePage, connection: StoreConnection, collector_url: str) 
 
 
 def _script(parsed: _Scripts, page: LivePage, connection: StoreConnection, collector_url: str) -> Finding:
-    ours = [tag for tag in parsed.scripts if _path(tag.get("src", "")).endswith(PIXEL_PATH)]
+    ours = [tag for tag in parsed.scripts if _is_ours(tag)]
     if not ours:
         if any(mark in page.html for mark in _TAG_MANAGERS):
             return Finding(
@@ -113,15 +113,21 @@ def _surroundings(
     if origin.startswith("https:") and not collector_url.startswith("https:"):
         yield Finding("https", "failed", "A page on https cannot call a collector on http: put TLS in front of it.")
     policies = [*page.headers.get(_POLICY, "").split(","), *parsed.policies]  # of several, each must allow it
-    for directive in ("script-src", "connect-src"):
-        if not all(_allows(policy, directive, _origin(collector_url), origin) for policy in policies):
-            detail = f"The page's Content-Security-Policy forbids the collector: add {_origin(collector_url)} to "
-            yield Finding(directive, "failed", detail + f"{directive}.")
+    nonce = next((tag.get("nonce", "") for tag in parsed.scripts if _is_ours(tag)), "")
+    detail = f"The page's Content-Security-Policy forbids the collector: add {_origin(collector_url)} to "
+    if not all(_trusts(policy, _origin(collector_url), origin, nonce) for policy in policies):
+        yield Finding("script-src", "failed", f"{detail}script-src, or the page's nonce to the snippet.")
+    if not all(_allows(policy, "connect-src", _origin(collector_url), origin) for policy in policies):
+        yield Finding("connect-src", "failed", f"{detail}connect-src.")
     if any(mark in tag.get("src", "") for tag in parsed.scripts for mark in _OWN_CLIENT):
         yield Finding(
             "other client", "unknown",
             "Hellotext's own client is on the page too: point it at the collector or remove it, or visits count twice.",
         )  # fmt: skip
+
+
+def _is_ours(tag: Mapping[str, str]) -> bool:
+    return _path(tag.get("src", "")).endswith(PIXEL_PATH)
 
 
 def _path(url: str) -> str:
@@ -136,10 +142,22 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
+def _trusts(policy: str, wanted: str, page: str, nonce: str) -> bool:
+    """Return whether a policy lets the page load our script: by its nonce, or by its address where addresses count."""
+    sources = _sources(policy, "script-src") or []
+    if nonce and f"'nonce-{nonce}'" in sources:
+        return True
+    return "'strict-dynamic'" not in sources and _allows(policy, "script-src", wanted, page)
+
+
+def _sources(policy: str, directive: str) -> list[str] | None:
+    rules = {words[0].lower(): words[1:] for part in policy.split(";") if (words := part.split())}
+    return rules.get(directive, rules.get("default-src"))
+
+
 def _allows(policy: str, directive: str, wanted: str, page: str) -> bool:
     """Return whether a policy (https://www.w3.org/TR/CSP3/) lets the page load from an origin."""
-    rules = {words[0].lower(): words[1:] for part in policy.split(";") if (words := part.split())}
-    sources = rules.get(directive, rules.get("default-src"))
+    sources = _sources(policy, directive)
     if sources is None:
         return True
     for source in (text.lower() for text in sources):

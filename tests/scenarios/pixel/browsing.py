@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import os
 import shutil
+import signal
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Page, async_playwright
@@ -18,16 +21,27 @@ PHONE = (
 """Headless Chromium says that it is headless, and a machine's visits do not count."""
 
 
+READY = "window.Hellotext && Hellotext.isInitialized"
+FORBIDDEN = """
+  const refuse = () => { throw new DOMException("denied", "SecurityError"); };
+  for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, {get: refuse});
+  Object.defineProperty(Document.prototype, "cookie", {get: refuse, set: refuse});
+"""
+
+
 @contextlib.asynccontextmanager
-async def shop(head: str, host: str = "localhost") -> AsyncIterator[str]:
-    """A shop on an origin of its own, the same head on every page of it."""
+async def shop(head: str, host: str = "localhost", policy: str = "") -> AsyncIterator[str]:
+    """A shop on an origin of its own, the same head on every page of it, under a Content-Security-Policy."""
     body = f"<!doctype html><title>Shop</title>{head}<a href='/next'>next</a>".encode()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             await reader.readuntil(b"\r\n\r\n")
-            start = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-            writer.write(start % len(body) + body)
+            start = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: %d\r\n" % len(
+                body
+            )
+            limits = f"content-security-policy: {policy}\r\n".encode() if policy else b""
+            writer.write(start + limits + b"\r\n" + body)
             await writer.drain()
         writer.close()
 
@@ -46,16 +60,55 @@ def chromium() -> str:
 
 
 @contextlib.asynccontextmanager
-async def browser_page(*arguments: str) -> AsyncIterator[Page]:
-    """A page of a Chromium that blocks third parties' cookies."""
+async def browser_page(*arguments: str, cache: bool = False) -> AsyncIterator[Page]:
+    """A page of a Chromium that blocks third parties' cookies.
+
+    Args:
+        arguments: of its command line.
+        cache: whether it keeps the pages that are left for those who go back, as people's browsers do.
+    """
     # As an argument: what a context pretends to be does not hold for the beacon of a page that is left.
     wanted = ["--no-sandbox", "--test-third-party-cookie-phaseout", f"--user-agent={PHONE}", *arguments]
+    left_out = None
+    if cache:
+        wanted.append("--enable-features=BackForwardCache")
+        left_out = ["--disable-back-forward-cache"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=wanted)
+        browser = await playwright.chromium.launch(
+            executable_path=chromium(), args=wanted, ignore_default_args=left_out
+        )
         try:
             yield await browser.new_page()
         finally:
             await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def alone(url: str, profile: Path) -> AsyncIterator[None]:
+    """A Chromium on a page that drives itself: one that is driven from outside renders no page beforehand."""
+    wanted = ["--headless=new", "--no-sandbox", f"--user-agent={PHONE}", f"--user-data-dir={profile}", url]
+    process = await asyncio.create_subprocess_exec(
+        chromium(), *wanted, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+
+
+def tag(root: str, attributes: str = "", script: str = "pixel") -> str:
+    """The tag of a script, as a theme has it."""
+    return f'<script src="{root}/v1/{script}.js" data-business="BID123" {attributes}></script>'
+
+
+async def visit(page, url, script):
+    """Load a page, note what it throws, and run a script in it."""
+    thrown = []
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    await page.goto(url)
+    await page.wait_for_function(READY)
+    return await page.evaluate(script), thrown
 
 
 async def message(page: Page, name: str, **fields: Any) -> None:

@@ -116,6 +116,25 @@ def test_content_security_policies(policy, subjects):
     assert set(verdicts(page(PASTED, content_security_policy=policy))) - {"script", "origin"} == subjects
 
 
+@pytest.mark.parametrize(
+    ("nonce", "policy", "verdict"),
+    [
+        ("abC1", "script-src 'nonce-abC1'", None),
+        ("abC1", "script-src 'nonce-abC1' 'strict-dynamic'", None),
+        ("abC1", "script-src 'nonce-abc1'", "failed"),
+        ("", "script-src 'nonce-abC1'", "failed"),
+        ("", "script-src 'nonce-abC1' https://collect.shop.example", None),
+        ("", "script-src 'nonce-abC1' https://collect.shop.example 'strict-dynamic'", "failed"),
+        ("abC1", "script-src 'nonce-abC1', script-src 'self'", "failed"),
+    ],
+)
+def test_a_nonce_lets_the_snippet_in(nonce, policy, verdict):
+    """What the page's own nonce stands for needs no address; beside 'strict-dynamic' an address is worth nothing."""
+    html = PASTED.replace("<script ", f'<script nonce="{nonce}" ')
+
+    assert verdicts(page(html, content_security_policy=policy)).get("script-src") == verdict
+
+
 @pytest.mark.parametrize("oddity", ['<script src="//[[host]]/a.js"></script>', "<![endof x]>", "<![CDATA[ <p> ]]>"])
 def test_a_page_need_not_be_well_formed(oddity):
     """Templates that nobody filled in, sections of nobody's language: the snippet is found behind them."""

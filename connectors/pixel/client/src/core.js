@@ -1,13 +1,17 @@
 // The calls of Hellotext's client (contracts/hellotext A), with what it lacks: event ids, batches, a queue that
 // survives navigation, beacons, consent. An event sent twice carries the same id, so nothing is counted twice.
 
+import { takeCalls } from "./calls.js";
 import { attempt, dropCookie, dropQueue, note, readCookie, readQueue, recall, writeCookie, writeQueue } from "./store.js";
 
 const SOON = 50;
 const RETRY = 5000; // then twice as long each time, up to a minute
 const LONGEST_RETRY = 60000;
 const LATE = 5000; // younger events are timed by the collector's clock, which is right
+const OLDEST = 6 * 86400000; // an id is known for seven days (docs/tracking.md): later it would count again
 const AT_ONCE = 25;
+const MOST = 500; // of what the collector takes at once
+const CARRIED = 60000; // browsers carry no more than 64 kB over the end of a page
 const VIEW = /\.viewed$|^search/;
 const VIEWS = 2000;
 const ACTS = 1000;
@@ -19,7 +23,8 @@ let saving = false;
 let atOnce = AT_ONCE;
 let pause = RETRY;
 let queue = [];
-let consent;
+let consent, chosen;
+let called; // when the call that is at work was made, if that was before we were there
 let required = false;
 let keeping = false;
 const waiting = new Map();
@@ -33,10 +38,12 @@ const uuid = () =>
     : "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
         (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
 
+const now = () => called || Date.now();
 const query = () => new URLSearchParams(location.search);
 const emit = (name, detail) => (listeners[name] || []).forEach((listener) => listener(detail));
 const silent = () => consent === "denied";
-const held = () => required && consent !== "granted";
+// A page that is rendered beforehand has not been visited, and may never be.
+const held = () => document.prerendering || (required && consent !== "granted");
 
 const answer = (succeeded, data) => ({ succeeded, failed: !succeeded, data, json: async () => data });
 
@@ -45,7 +52,7 @@ const post = (path, body) =>
     method: "POST",
     headers: { Authorization: "Bearer " + business, Accept: "application/json", "Content-Type": "application/json" },
     body,
-    keepalive: new Blob([body]).size < 60000, // browsers refuse more than 64 kB
+    keepalive: new Blob([body]).size < CARRIED,
   });
 
 // What the page gives, as it is now: it may go on changing its objects. What JSON cannot hold (a circle) is left out, and
@@ -132,9 +139,13 @@ const wire = (event) => {
 // What says that the whole is too large or unreadable may mean a single one of the events.
 const refused = (response, sent) => sent.length > 1 && [400, 413, 422].includes(response.status);
 
+const expired = answer(false, { status: "expired" });
+
 async function flush() {
   timer = undefined;
+  heed();
   if (busy || !queue.length || held()) return;
+  queue = queue.filter((event) => Date.now() - event.queued_at < OLDEST || settle(event, expired));
   busy = true;
   const sent = queue.slice(0, atOnce);
   let delay = SOON;
@@ -165,19 +176,25 @@ async function flush() {
 }
 
 // Leaving: a beacon outlives the page, but nobody hears its answer. So the events stay queued, and the next page
-// sends them again under the same ids. A beacon that is too large is not taken.
+// sends them again under the same ids. As many beacons as the browser takes: where it stores nothing, they are all.
 const leave = () => {
-  if (!queue.length || held() || !navigator.sendBeacon) return;
+  if (!queue.length || held()) return;
   const address = `${root}/track/batch?business=${business}`;
-  const taken = (count) =>
-    attempt(() => navigator.sendBeacon(address, new Blob([body(queue.slice(0, count))], { type: "text/plain" })));
-  for (let count = AT_ONCE; count && !taken(count); count >>= 1);
+  const taken = (events) => {
+    const blob = new Blob([body(events)], { type: "text/plain" });
+    return blob.size < CARRIED && navigator.sendBeacon(address, blob);
+  };
+  for (let from = 0, count = MOST; count && from < queue.length; ) {
+    if (attempt(() => taken(queue.slice(from, from + count)))) from += count;
+    else count >>= 1;
+  }
   store();
 };
 
 const enqueue = (event) => {
+  heed();
   if (silent() || query().has("hello_preview")) return Promise.resolve(answer(false, { status: "filtered" }));
-  event = { event_id: uuid(), queued_at: Date.now(), consent, ...event };
+  event = { event_id: uuid(), queued_at: now(), consent, ...event };
   queue.push(event);
   save();
   later(SOON);
@@ -204,29 +221,77 @@ const digest = async (text) => {
 // gives an id knows best; the order form may become known between the two.
 const once = (url, { event_id, order_form, ...content }, send) => {
   if (event_id) return send();
-  const now = Date.now();
+  const at = now();
   const told = JSON.stringify([url, content]);
   const seen = recent.get(told);
-  if (seen && now - seen.at < (VIEW.test(content.action) ? VIEWS : ACTS)) return seen.sent;
-  recent.forEach((one, key) => now - one.at < VIEWS || recent.delete(key));
+  if (seen && at - seen.at < (VIEW.test(content.action) ? VIEWS : ACTS)) return seen.sent;
+  recent.forEach((one, key) => at - one.at < VIEWS || recent.delete(key));
   const sent = send();
-  recent.set(told, { at: now, sent });
+  recent.set(told, { at, sent });
   return sent;
 };
 
 // Older clients and links write what they have not (contracts/hellotext A6.1).
 const real = (session) => session && session !== "undefined" && session !== "null";
 
+// What other pages could not send, or did not hear of again.
+const adopt = () => {
+  const own = new Set(queue.map((event) => event.event_id));
+  queue = readQueue().filter((event) => !own.has(event.event_id) && !done.has(event.event_id)).concat(queue);
+  if (queue.length) later(SOON);
+};
+
 // What was refused at first may be granted later, in the same page.
 const begin = () => {
   begun = true;
-  const own = new Set(queue.map((event) => event.event_id));
-  queue = readQueue().filter((event) => !own.has(event.event_id) && !done.has(event.event_id)).concat(queue);
+  adopt();
   const known = [query().get("hello_session"), settings.session, readCookie("hello_session")].find(real);
   if (known) Hellotext.setSession(known);
   else if (settings.autoGenerateSession !== false) Hellotext.setSession(uuid());
   if (!readCookie("hello_session_ack_at")) Hellotext.acknowledge();
-  if (queue.length) later(SOON);
+};
+
+// What was held back may go: consent has been granted, or who was expected has come.
+const resume = () => {
+  if (!begun) begin();
+  else {
+    adopt();
+    if (Hellotext.session) Hellotext.setSession(Hellotext.session);
+  }
+  utm();
+  save();
+  later(SOON);
+};
+
+// The visitor may have chosen in another tab, or in the page that this one is returned to from.
+const heed = () => {
+  const choice = readCookie("hello_consent");
+  if (choice === chosen) return;
+  chosen = choice;
+  if (choice) Hellotext.setConsent(choice);
+};
+
+// Nothing was seen before now.
+const visited = () => {
+  queue.forEach((event) => (event.queued_at = Date.now()));
+  if (!silent()) resume();
+};
+
+// Out of the browser's cache of pages that were left.
+const returned = ({ persisted }) => {
+  if (!persisted) return;
+  heed();
+  if (!silent() && !held()) adopt();
+};
+
+const run = (at, name, given) => {
+  const age = Date.now() - at;
+  called = age > 0 && age < OLDEST ? +at : undefined;
+  try {
+    Hellotext[name](...given);
+  } finally {
+    called = undefined;
+  }
 };
 
 export class Hellotext {
@@ -235,11 +300,15 @@ export class Hellotext {
     root = (config.apiRoot || root || "").replace(/\/$/, "");
     required = !!config.requireConsent;
     keeping = !!config.keepSession;
-    consent = config.consent || readCookie("hello_consent") || (navigator.globalPrivacyControl ? "denied" : undefined);
+    chosen = readCookie("hello_consent");
+    consent = config.consent || chosen || (navigator.globalPrivacyControl ? "denied" : undefined);
     settings = config;
     addEventListener("pagehide", leave);
     addEventListener("online", flush);
+    addEventListener("pageshow", returned);
+    document.addEventListener("prerenderingchange", visited);
     if (!silent()) begin();
+    takeCalls(run);
   }
 
   static setSession(session) {
@@ -272,11 +341,12 @@ export class Hellotext {
 
   static async identify(id, params) {
     if (!business) throw new Error("Hellotext.initialize(businessId) comes before identify.");
+    const queued_at = now();
     const { user_id, ...options } = plain({ user_id: id, ...params });
     const kept = Object.keys(options).sort().filter((key) => options[key] !== "" && options[key] != null);
     const hash = await digest(JSON.stringify([Hellotext.session, user_id, kept.map((key) => [key, options[key]])]));
     if (readCookie("hello_user_identification_hash") === hash) return answer(true, { already_identified: true });
-    const result = await enqueue({ kind: "identification", session: Hellotext.session, user_id, ...options });
+    const result = await enqueue({ kind: "identification", queued_at, session: Hellotext.session, user_id, ...options });
     if (result.succeeded) {
       cookie("hello_user_id", user_id);
       cookie("hello_user_source", options.source || "");
@@ -293,19 +363,18 @@ export class Hellotext {
   static setConsent(choice) {
     consent = choice;
     writeCookie("hello_consent", choice);
+    chosen = readCookie("hello_consent");
     if (silent()) {
       queue.splice(0).forEach((event) => settle(event, answer(false, { status: "filtered" })));
       dropQueue();
+      begun = false;
+      Hellotext.session = undefined;
       Hellotext.forget();
       ["hello_session", "hello_session_ack_at", "hello_utm"].forEach(dropCookie);
       return;
     }
     queue.forEach((event) => (event.consent = choice));
-    if (business && !begun) begin();
-    else if (Hellotext.session) Hellotext.setSession(Hellotext.session);
-    utm();
-    save();
-    later(SOON);
+    if (business) resume();
   }
 
   static on(name, listener) {

@@ -2,7 +2,8 @@
 
 const TEN_YEARS = 315360000;
 const QUEUE = "hello_queue";
-const LONGEST_QUEUE = 200;
+const LONGEST_QUEUE = 1000;
+const LARGEST_QUEUE = 500000; // letters; the shop's own scripts want of the five million, too
 
 // Sandboxed frames and some people's settings throw where other browsers only forget.
 export const attempt = (ask) => {
@@ -51,9 +52,16 @@ export const readQueue = () => {
 export const writeQueue = (queue, done) => {
   const own = new Set(queue.map((event) => event.event_id));
   const others = readQueue().filter((event) => !own.has(event.event_id) && !done.has(event.event_id));
-  const all = others.concat(queue).slice(-LONGEST_QUEUE);
-  // Full or forbidden storage must not stop the page: then the queue lives as long as the page does.
-  attempt(() => (all.length ? localStorage.setItem(QUEUE, JSON.stringify(all)) : localStorage.removeItem(QUEUE)));
+  let kept = others.concat(queue).slice(-LONGEST_QUEUE);
+  const fits = () => {
+    const text = JSON.stringify(kept);
+    if (text.length > LARGEST_QUEUE) return false;
+    localStorage.setItem(QUEUE, text);
+    return true;
+  };
+  // Full storage keeps the latest that find room, forbidden storage none: then the queue lives as long as the page does.
+  while (kept.length && !attempt(fits)) kept = kept.slice((kept.length >> 2) + 1);
+  if (!kept.length) dropQueue();
 };
 
 export const dropQueue = () => attempt(() => localStorage.removeItem(QUEUE));
