@@ -66,6 +66,8 @@ SETTINGS: dict[str, object] = {
     "share.coordinator.state.topic.num.partitions": 4,
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
+    # Of workers that are away for a week Kafka would forget how far they were; topics are kept for two years and more.
+    "offsets.retention.minutes": 3 * 366 * 24 * 60,
     # Compaction and retention run soon, so that what is forgotten is gone within seconds here. The cleaner's buffer
     # lies in the heap (128 MB by default); 8 MB hold the offsets of 300,000 keys a pass.
     "log.initial.task.delay.ms": 1000,

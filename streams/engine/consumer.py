@@ -2,6 +2,7 @@
 """Faust's consumer, handing on whole partition batches: one message for each, no acks, no commits."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -76,6 +77,7 @@ class BatchConsumer(driver.Consumer):
         sources = [tp for tp in self.assignment() if tp.topic in engine.source_topics]
         new = [_plain(tp) for tp in sources if committed.get(tp) is None]
         if new:
+            await self._tell_what_is_forgotten(new)
             await self._thread.seek_to_beginning(*new)
         await self._tell_what_is_lost([_plain(tp) for tp in sources if committed.get(tp) is not None], committed)
         self._thread.positions.clear()
@@ -90,6 +92,24 @@ class BatchConsumer(driver.Consumer):
             self._thread.positions[_plain(tp)] = position
             positions[tp.topic, tp.partition] = position
         engine.begin(positions, epoch)
+
+    async def _tell_what_is_forgotten(self, new: list[TopicPartition]) -> None:
+        """Say where input begins anew although it was consumed before.
+
+        Of a group without members a broker forgets what is committed, after seven days unless it is told otherwise;
+        tables and inputs may stand for longer. A shard whose tables have rows has committed something.
+        """
+        engine = self.app.engine
+        inputs = len(engine.source_topics)
+        counts = Counter(tp.partition for tp in new)
+        worked = {number for number, count in counts.items() if count == inputs and engine.has_rows(number)}
+        ends = await self.highwaters(*new) if worked else {}
+        again = sorted({self._name(tp) for tp in new if tp.partition in worked and ends.get(tp)})
+        if again:
+            log.error("the broker has forgotten how far these inputs were consumed, and they are read from their "
+                      "beginning: what still stands in them may be counted twice. Run `hellotext-vtex replay` to see. "
+                      "Set `offsets.retention.minutes` of the broker to more than the workers will ever be away.",
+                      topics=again, shards=sorted(worked))  # fmt: skip
 
     async def _tell_what_is_lost(self, known: list[TopicPartition], committed: Mapping[Any, int]) -> None:
         """Say what is gone from the inputs: nobody can bring it back, but somebody has to know.

@@ -207,6 +207,10 @@ class Engine:
         """Whether shards were assigned whose tables are not restored yet."""
         return bool(self._producers)
 
+    def has_rows(self, number: int) -> bool:
+        """Whether a table of the shard holds anything; looks through a part in memory, so it is for rare questions."""
+        return any(True for part in self.parts.of_shard(number).values() for _ in part.items("", -1))
+
     def part(self, table: str, number: int) -> Part:
         """Return a table's part."""
         return self.parts.of(table, number)

@@ -180,6 +180,23 @@ async def test_input_that_a_broker_has_lost_is_told_and_not_counted_again(kafka,
         assert rows(worker, COUNTS) == {"n": 4}
 
 
+async def test_offsets_that_a_broker_has_forgotten_are_told(kafka, tmp_path, capsys, monkeypatch):
+    """A first start says nothing of it; a shard that has rows, and inputs that nobody has consumed, says it."""
+    forgotten = "has forgotten how far"
+    await put(kafka, b"1", b"2")
+    async with running(kafka, tmp_path) as worker:
+        await until("2 counted", lambda: rows(worker, COUNTS).get("n") == 2)
+    async with running(kafka, tmp_path):
+        assert forgotten not in capsys.readouterr().out
+    monkeypatch.setattr(StreamNames, "group", kafka.topic("another"))  # as if nothing was ever committed
+    async with running(kafka, tmp_path) as worker:
+        await until("counted again", lambda: rows(worker, COUNTS).get("n") == 4)
+    told = capsys.readouterr().out
+    assert told.count(forgotten) == 1
+    assert f"shards=[{SHARD}]" in told.partition(forgotten)[2]
+    assert "topics=['pixel.events']" in told.partition(forgotten)[2]
+
+
 async def test_tables_whose_changelogs_were_deleted_are_told(kafka, tmp_path, capsys):
     """They begin empty, while their inputs go on where they were: nobody would know that figures start from nothing."""
     async with running(kafka, tmp_path) as worker:

@@ -18,6 +18,7 @@ from connectors.kafka.properties import Ports, server_properties
 from connectors.kafka.readiness import first_address, wait_until_ready
 from connectors.kafka.resolve import BrokerWish, resolve_broker
 from connectors.kafka.secrets import SecretBox
+from schemas.topics import TOPICS
 
 THREE = {number: Ports(9000 + number, 9100 + number) for number in (1, 2, 3)}
 
@@ -37,6 +38,15 @@ class TestProperties:
         assert found["transaction.state.log.replication.factor"] == found["min.insync.replicas"] == "1"
         assert found["auto.create.topics.enable"] == "false"
         assert found["group.initial.rebalance.delay.ms"] == "0"
+
+    def test_how_far_workers_were_is_kept_for_longer_than_what_they_read(self):
+        """They may be away for longer than the week after which Kafka would forget it, and count all of it again."""
+        found = parsed(server_properties(1, {1: Ports(9092, 9093)}, Path("/data")))["offsets.retention.minutes"]
+        compose = (Path(__file__).parents[3] / "docker-compose.yml").read_text("utf-8")
+
+        longest = max(topic.retention_ms or 0 for topic in TOPICS)
+        assert int(found) * 60_000 > longest
+        assert f"KAFKA_OFFSETS_RETENTION_MINUTES: {found}\n" in compose
 
     def test_three_brokers_survive_one(self):
         """Three replicas, two of them needed, three voters."""
