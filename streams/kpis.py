@@ -17,8 +17,8 @@ from schemas import topics
 from schemas.money import exponent, is_currency
 from streams.engine.agent import Agent, Batch, NotYet, Poison, Record, Shard
 from streams.figures.costs import Tariff
-from streams.figures.counter import Counter
 from streams.figures.ledger import Ledger
+from streams.figures.recount import Recount
 from streams.figures.tables import CAMPAIGNS, FIGURES, STORES
 from streams.journeys.limits import digest
 from streams.journeys.reading import (
@@ -84,7 +84,7 @@ class _Work:
         self._batch = batch
         self._shard = shard
         self._books = Books(shard, stores)
-        self._counters: dict[str, Counter] = {}
+        self._recounts: dict[str, Recount] = {}
 
     def events(self) -> None:
         """Note the sessions that told something, and the landings."""
@@ -94,58 +94,58 @@ class _Work:
                 continue
             noted[record.store].add(told.session)  # also an order or a cart: one too many makes it a machine
             if told.landing:
-                self._counter(record).note_landing(told.session, told.landing.campaign)
+                self._recount(record).note_landing(told.session, told.landing.campaign)
         for store, sessions in noted.items():
-            counter = self._of(store)
+            recount = self._of(store)
             for session in sorted(sessions):
-                counter.note_session(session)
+                recount.note_session(session)
 
     def reports(self) -> None:
         """Note the messages; a report that was noted before is a duplicate."""
         for record, (message, report) in reports_of(self._batch):
-            if not self._counter(record).note_report(message, report):
+            if not self._recount(record).note_report(message, report):
                 self._batch.duplicate(record, report.id)
 
     def requests(self) -> None:
         """Note the messages, whose campaign a request may tell; the messages agent accounts for requests."""
         for record in self._batch:
             self._batch.passed(record)
-            self._counter(record).note_message(name_of(record))
+            self._recount(record).note_message(name_of(record))
 
     def customers(self) -> None:
         """Note the customers whose hashes have changed."""
         for record in self._batch:
-            self._counter(record).note_customer(name_of(record))
+            self._recount(record).note_customer(name_of(record))
 
     def campaigns(self) -> None:
         """Take over what was imported."""
         for record, row in readable(self._batch, _read_campaign):
-            self._counter(record).ledger.set_row(name_of(record), row)
+            self._recount(record).ledger.set_row(name_of(record), row)
 
     def attributions(self) -> None:
         """Count orders as they are explained now."""
         for record, row in readable(self._batch, _read_attribution):
-            self._counter(record).count_order(name_of(record), row)
+            self._recount(record).count_order(name_of(record), row)
 
-    def _counter(self, record: Record) -> Counter:
+    def _recount(self, record: Record) -> Recount:
         return self._of(record.store)
 
-    def _of(self, store: str) -> Counter:
-        counter = self._counters.get(store)
-        if counter is None:
+    def _of(self, store: str) -> Recount:
+        recount = self._recounts.get(store)
+        if recount is None:
             facts = self._books.of(store)
             if not is_currency(facts.known.connection.currency):
                 raise Poison("the store's currency is none that we know: connect it again with another one")
-            counter = self._counters[store] = Counter(self._shard, facts)
+            recount = self._recounts[store] = Recount(self._shard, facts)
             reckoned = self._shard.table(STORES)
             if store not in reckoned:
                 reckoned[store] = _tariff_mark(facts.known)
-        return counter
+        return recount
 
     def count(self) -> None:
         """Count, and write the cells."""
-        for counter in self._counters.values():
-            counter.count()
+        for recount in self._recounts.values():
+            recount.count()
 
 
 _CAMPAIGN_FIELDS = ("day", "channel", "recipients", "deliveries", "cost_micros", "currency")

@@ -257,6 +257,3 @@ def called_off(shard: Shard, store: str, message: str) -> None:
     step, row = _Step(shard), {**row, "recipient": None}
     step.end(key, row, "failed")
     step.report(store, message, row, "failed", error=FORGOTTEN)
-
-
-__all__ = ["LOOKS_MS", "MOST_POLLS", "SENT", "UNSURE", "MessagesAgent"]

@@ -27,7 +27,7 @@ from streams.journeys import settling
 from streams.journeys.evidence import gather
 from streams.journeys.facts import Facts
 from streams.journeys.judging import explanation_of, judge
-from streams.journeys.orders import facts as facts_of
+from streams.journeys.orders import facts_of
 from streams.models import read_model
 from streams.orders import publish
 from streams.privacy_rules.calls import take_back

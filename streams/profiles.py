@@ -21,7 +21,7 @@ from streams.engine.agent import Agent, Batch, NotYet, Record, Shard
 from streams.models import name_of, read_model
 from streams.profile_rules.book import CUSTOMERS, Book, Entry
 from streams.profile_rules.mapping import destinations, fingerprint
-from streams.profile_rules.sessions import KIND, PEOPLE, SESSIONS, WAITING, Sessions, hashes_of
+from streams.profile_rules.sessions import KIND, PEOPLE, SESSIONS, TOLD, Sessions, hashes_of
 from streams.profile_rules.sharing import SHARING
 from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, ROSTER, STORES, StoreBook, StoreState
 from streams.profile_rules.syncing import Syncing, access_mark
@@ -42,7 +42,7 @@ class ProfilesAgent(Agent):
 
     name = "profiles"
     inputs = (VTEX_CUSTOMERS, PIXEL_IDENTITIES)
-    tables = (CUSTOMERS, SHARING, STORES, ROSTER, SESSIONS, WAITING, PEOPLE, SUPPRESSED)
+    tables = (CUSTOMERS, SHARING, STORES, ROSTER, SESSIONS, TOLD, PEOPLE, SUPPRESSED)
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores

@@ -19,7 +19,7 @@ from streams.tracking_rules.envelope import Event, read, store_name, write
 from streams.tracking_rules.landings import carries_campaign, land
 from streams.tracking_rules.leaving_out import reason_to_leave_out
 from streams.tracking_rules.moments import place_in_time
-from streams.tracking_rules.orders import natural_key
+from streams.tracking_rules.natural_keys import natural_key
 from streams.tracking_rules.origin import mend_origin
 from streams.tracking_rules.seen import TABLES, Seen
 

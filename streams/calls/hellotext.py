@@ -44,11 +44,8 @@ class HellotextCalls:
         return await answered(effect, self._state(effect))
 
     async def _profile(self, effect: Effect) -> dict[str, Any]:
-        hellotext, fields, profile = (
-            self._access.hellotext(effect.store),
-            effect.payload["fields"],
-            effect.payload["id"],
-        )
+        hellotext = self._access.hellotext(effect.store)
+        fields, profile = effect.payload["fields"], effect.payload["id"]
         if profile is None:
             return {"id": await hellotext.create_profile(fields)}
         # After an uncertain answer: what stands there already need not be written again.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from schemas.money import MICROS, exponent
 from streams.figures.costs import Cost
-from streams.figures.counting import ALL, Slot
+from streams.figures.parts import ALL, Slot
 
 Row = dict[str, Any]
 _SENT: Final = ("sent", "delivered", "failed", "seen")

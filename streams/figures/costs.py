@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from schemas.money import is_currency
 from schemas.stores import Price, StoreConnection
-from streams.figures.counting import Sums
+from streams.figures.parts import Sums
 
 
 class Cost(NamedTuple):

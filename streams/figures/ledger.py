@@ -15,7 +15,7 @@ from schemas.clock import to_text
 from streams.engine.agent import Shard
 from streams.figures import cells
 from streams.figures.costs import Cost, Tariff, day_cost
-from streams.figures.counting import Part, Slot, Sums, add, differences, total
+from streams.figures.parts import Part, Slot, Sums, add, differences, total
 from streams.figures.tables import CAMPAIGNS, CELLS, VISITORS
 from streams.journeys.limits import digest
 from streams.journeys.tables import key

@@ -24,7 +24,7 @@ def judge(facts: Facts, order: str) -> tuple[bool, bytes | None]:
         Whether that changed, and the row of `attributions`; None where there is no such order any more.
     """
     row: orders.Row = facts.row(facts.orders, order) or {}
-    known = None if _is_stand_in(facts, order, row) else orders.facts(row)
+    known = None if _is_stand_in(facts, order, row) else orders.facts_of(row)
     if known is None:
         changed = "out" in row
         if changed:

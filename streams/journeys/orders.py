@@ -63,7 +63,7 @@ def placed_facts(data: Mapping[str, Any], id: str, at: int) -> list[Any] | None:
     return None if amount is None or not currency else [at, id, amount, currency]
 
 
-def facts(row: Row | None) -> Mapping[str, Any] | None:
+def facts_of(row: Row | None) -> Mapping[str, Any] | None:
     """Return what an order is judged by: VTEX's facts, else the pixel's in the same shape; None when neither."""
     if not row or "gone" in row:
         return None

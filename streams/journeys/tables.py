@@ -1,4 +1,4 @@
-"""The tables of facts, shared by the agents attribution (which writes them) and kpis (which reads them).
+"""The tables of facts: the agent attribution joins them, kpis reads them and ticks off what is new in them.
 
 How long what is kept (`docs/kpis.md`, What is kept): sessions 90 days, landings, messages and orders 2 years,
 customers for as long as there are. All stand on disk: they grow with the shop, and most events touch none of them.

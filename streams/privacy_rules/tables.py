@@ -12,8 +12,7 @@ from streams.engine.outbox import OUTBOX
 from streams.figures import tables as figures
 from streams.journeys import tables as journeys
 from streams.privacy_rules.person import Person
-from streams.profile_rules import book, sharing, stores
-from streams.profile_rules import sessions as told
+from streams.profile_rules import book, sessions, sharing, stores
 from streams.suppressions import SUPPRESSED
 from streams.tracking_rules import seen
 from streams.vtex_rules.order import BUYER
@@ -154,9 +153,9 @@ RULES: Final[dict[str, Rule]] = {
     customers.CUSTOMERS.name: _known,
     customers.LINKS.name: _links,
     orders.ORDERS.name: _order,
-    told.SESSIONS.name: _remove,
-    told.WAITING.name: _remove,
-    told.PEOPLE.name: _people,
+    sessions.SESSIONS.name: _remove,
+    sessions.TOLD.name: _remove,
+    sessions.PEOPLE.name: _people,
     forward.SAID.name: _remove,
     forward.WAITING.name: _remove,
     forward.VISITORS.name: _remove,

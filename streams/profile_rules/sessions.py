@@ -23,8 +23,11 @@ from streams.stores import KnownStore
 
 KEPT: Final = timedelta(days=30)
 SESSIONS: Final = Table("profiles.sessions", ttl=KEPT, disk=True)
-WAITING: Final = Table("profiles.told", ttl=KEPT, disk=True)
+"""`store/session` -> the hashes of its latest identification, and the profile that it was linked to."""
+TOLD: Final = Table("profiles.told", ttl=KEPT, disk=True)
+"""`store/hash/session`: the sessions that told a hash."""
 PEOPLE: Final = Table("profiles.people", disk=True)
+"""`store/hash` -> the customers who are known by it."""
 KIND: Final = "hellotext.session"
 _MOST_SESSIONS: Final = 100
 """Of one hash: a kiosk's e-mail is in thousands, and each link is a call."""
@@ -46,7 +49,7 @@ class Sessions:
         self._shard = shard
         self._book = book
         self._sessions = shard.table(SESSIONS)
-        self._told = shard.table(WAITING)
+        self._told = shard.table(TOLD)
         self._people = shard.table(PEOPLE)
 
     def told(self, known: KnownStore, said: Identification) -> bool:

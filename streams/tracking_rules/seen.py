@@ -2,7 +2,7 @@
 
 | event | is told again when | known for | table |
 | --- | --- | --- | --- |
-| an order action, `checkout.started` | its natural key is known (orders.py) | ever; 30 days | ORDERS; CHECKOUTS |
+| an order action, `checkout.started` | its natural key is known (natural_keys.py) | ever; 30 days | ORDERS; CHECKOUTS |
 | with its sender's id | the id is known; with another body: a conflict | 7 days | IDS |
 | of a page's session | the same happened a moment before or after (`window`) | 24 hours | RECENT |
 | any other | our id is known: the collector's own repetition | 24 hours | RECENT |
@@ -18,7 +18,7 @@ from schemas.pixel import CHECKOUT_STARTED
 from streams.engine.agent import RAW, TEXT, Shard, Table, View
 from streams.tracking_rules.content import digest_of
 from streams.tracking_rules.envelope import Event
-from streams.tracking_rules.orders import natural_key, substance, weigh
+from streams.tracking_rules.natural_keys import natural_key, substance, weigh
 
 IDS: Final = Table("tracking-ids", TEXT, ttl=timedelta(days=7), disk=True)
 RECENT: Final = Table("tracking-recent", RAW, ttl=timedelta(hours=24))

@@ -2,7 +2,7 @@
 
 A customer is one row of state, a function of the set of what was read:
 
-    told, place   what CL documents told, what AD documents told (streams/vtex_rules/facts.py)
+    told, place   what CL documents told, what AD documents told (streams/vtex_rules/known.py)
     source        VTEX's newest time of the document, as text, behind its ticks
     life, gone    ticks: until when it was seen, since when it is gone; gone >= life: deleted
     orders        what orders told of a buyer whom no document shows: a provisional customer
@@ -20,7 +20,7 @@ from schemas.clock import to_text
 from schemas.personal import normal_customer
 from schemas.vtex import Buyer, Customer, CustomerRead
 from streams.vtex_rules.contacts import Hasher, is_relayed, usable_email, usable_phone
-from streams.vtex_rules.facts import keep, merge, no_facts, since
+from streams.vtex_rules.known import keep, merge, nothing_known, since
 from streams.vtex_rules.versions import TICKS_IN_A_MS, Version
 
 State = dict[str, Any]
@@ -108,9 +108,9 @@ def after_read(state: State, told: Mapping[str, Any], place: Mapping[str, Any], 
     gone = state.get("gone", 0)
     return {
         **_without_orders(state),
-        "told": keep(merge(state.get("told") or no_facts(), told, at), TRACES, gone),
+        "told": keep(merge(state.get("told") or nothing_known(), told, at), TRACES, gone),
         # An address has its own time, which the document does not tell: the later look wins.
-        "place": keep(merge(state.get("place") or no_facts(), place, [seen, *at]), frozenset(), gone),
+        "place": keep(merge(state.get("place") or nothing_known(), place, [seen, *at]), frozenset(), gone),
         "source": max(state.get("source", NOWHEN), [moment, source]),
         # Both clocks must say that it was there after the deletion: an index shows what is gone, a clock may be late.
         "life": max(state.get("life", 0), min(moment, seen)),
@@ -137,7 +137,7 @@ def after_order(state: State, told: Mapping[str, Any], source: str, at: Version)
     """Return a provisional customer's state after an order told of them; `source` is the order's time, as text."""
     return {
         **state,
-        "orders": merge(state.get("orders") or no_facts(), told, at),
+        "orders": merge(state.get("orders") or nothing_known(), told, at),
         "ordered": max(state.get("ordered", NOWHEN), [at[0], source]),
     }
 
@@ -173,7 +173,7 @@ def content_of(state: State) -> dict[str, Any] | None:
 
 
 def _real(state: State) -> dict[str, Any]:
-    told, gone = state.get("told") or no_facts(), state.get("gone", 0)
+    told, gone = state.get("told") or nothing_known(), state.get("gone", 0)
     if gone and gone >= state.get("life", 0):
         return {"deleted": True, **{name: value for name, value in told["told"].items() if name in TRACES}}
     return _values({**since(told, gone), **since(state["place"], gone)})

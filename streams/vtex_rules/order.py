@@ -1,7 +1,7 @@
 """From the parts of a purchase to its order: state, amounts, and who bought. Pure.
 
 A purchase (VTEX orderGroup) has one order for each seller; they come in any order, each again with every change. The
-state is what is known of each part (streams/vtex_rules/facts.py), a function of the set of reads:
+state is what is known of each part (streams/vtex_rules/known.py), a function of the set of reads:
 
     parts     orderId -> facts of that part
     version   how often a row was published
@@ -15,7 +15,7 @@ from schemas.money import from_hundredths
 from schemas.personal import normal_customer
 from schemas.vtex import OrderRead, OrderState, group_of
 from streams.vtex_rules.contacts import Hasher, usable_email, usable_phone
-from streams.vtex_rules.facts import merge, no_facts
+from streams.vtex_rules.known import merge, nothing_known
 from streams.vtex_rules.versions import Version
 
 State = dict[str, Any]
@@ -71,7 +71,7 @@ def told_by(read: OrderRead, country: str, hasher: Hasher) -> dict[str, Any]:
 def after_read(state: State, order_id: str, told: Mapping[str, Any], at: Version) -> State:
     """Return a purchase's state after one of its parts was read."""
     parts = state.get("parts", {})
-    return {**state, "parts": {**parts, order_id: merge(parts.get(order_id) or no_facts(), told, at)}}
+    return {**state, "parts": {**parts, order_id: merge(parts.get(order_id) or nothing_known(), told, at)}}
 
 
 def content_of(state: State) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.clock import to_text
 from streams.customers import CUSTOMERS
-from streams.vtex_rules.facts import merge, no_facts
+from streams.vtex_rules.known import merge, nothing_known
 from streams.vtex_rules.versions import ticks
 from tests.unit.customers.events import a_shard, bought, deleted, feed, last_rows, read
 
@@ -90,7 +90,7 @@ def test_facts_are_a_function_of_the_set_of_reads(reads, chance):
     distinct = {tuple(at): told for told, at in reads}
     arrival = list(distinct.items()) * 2
     chance.shuffle(arrival)
-    facts = no_facts()
+    facts = nothing_known()
     for at, told in arrival:
         facts = merge(facts, told, list(at))
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 from schemas.clock import DAY_MS, local_day
 from streams.engine.agent import Shard
 from streams.figures.costs import Tariff
-from streams.figures.counting import count_message, count_order, landing_part, message_part, order_part
 from streams.figures.ledger import Ledger
+from streams.figures.parts import count_message, count_order, landing_part, message_part, order_part
 from streams.figures.tables import COUNTED_LANDINGS, COUNTED_MESSAGES, COUNTED_ORDERS
 from streams.journeys import landings, messages, sessions
 from streams.journeys.facts import Facts
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 People = tuple[Hashes, dict[str, Hashes]]
 
 
-class Counter:
+class Recount:
     """Gathers what may have changed; `count()` counts it.
 
     Args:
