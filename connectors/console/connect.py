@@ -28,7 +28,7 @@ from schemas.topics import STORES
 
 __all__ = [
     "STORE_NAME", "AccessReport", "BusinessTakenError", "Check", "ConnectionRequest", "StoreUnreadableError",
-    "check_keys", "connect_store", "country_defaults", "read_account",
+    "check_keys", "connect_store", "country_defaults", "given_before", "read_account",
 ]  # fmt: skip
 
 
@@ -67,6 +67,24 @@ async def connect_store(request: ConnectionRequest, connection: KafkaConnection,
     row = _row(name, request, stores.get(name), secrets)
     await write_row(connection, STORES, name, (), row)
     return row
+
+
+def given_before(row: StoreConnection, secrets: SecretBox) -> dict[str, Any]:
+    """Return what a connected store was connected with, by the names of a request's fields: to give some of it anew.
+
+    Raises:
+        WrongKey: it was connected with another SECRETS_KEY.
+    """
+    infobip = row.infobip
+    return {
+        "store": row.store, "vtex_account": row.vtex.account, "vtex_url": row.vtex.url,
+        "vtex_app_key": row.vtex.app_key, "vtex_app_token": secrets.unseal(row.vtex.app_token),
+        "hellotext_url": row.hellotext.url, "hellotext_business": row.hellotext.business_id,
+        "hellotext_token": secrets.unseal(row.hellotext.token),
+        "infobip_url": infobip and infobip.url, "infobip_key": infobip and secrets.unseal(infobip.api_key),
+        "country": row.country, "timezone": row.timezone, "currency": row.currency, "origins": row.origins,
+        "privacy": row.privacy,
+    }  # fmt: skip
 
 
 async def _connected(connection: KafkaConnection, name: str) -> dict[str, StoreConnection]:

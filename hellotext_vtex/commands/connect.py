@@ -9,7 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from connectors.console.checks import AccessReport
-from connectors.console.connect import STORE_NAME, ConnectionRequest, check_keys, connect_store, country_defaults
+from connectors.console.connect import (
+    STORE_NAME,
+    ConnectionRequest,
+    check_keys,
+    connect_store,
+    country_defaults,
+    given_before,
+    read_account,
+)
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
 from connectors.pixel.snippet import hooks_for, snippets_for
@@ -27,6 +35,11 @@ _SAID = {
 }  # fmt: skip
 _FLAGS = {"origins": "origin"}
 """Fields whose flag has another name."""
+_PERHAPS_KNOWN = {
+    "vtex_account": "acme", "vtex_app_key": "k", "vtex_app_token": "t", "hellotext_business": "b",
+    "hellotext_token": "t",
+}  # fmt: skip
+"""Stand for what the store may have been connected with, as long as no broker has been asked."""
 Text = str | None
 
 
@@ -46,15 +59,15 @@ def connect(
     hellotext_url: Annotated[Text, typer.Option(help="Base URL of Hellotext's API, ending in /v1.")] = None,
     hellotext_business: Annotated[Text, typer.Option(help="Public business id, as in your Hellotext snippet.")] = None,
     hellotext_token: Annotated[Text, typer.Option(envvar="HELLOTEXT_TOKEN", help="Private token.")] = None,
-    infobip_url: Annotated[Text, typer.Option(help="Your own base URL at Infobip.")] = None,
+    infobip_url: Annotated[Text, typer.Option(help="Your own base URL at Infobip; empty disconnects it.")] = None,
     infobip_key: Annotated[
         Text, typer.Option(envvar="INFOBIP_KEY", help="API key; needs people:read and people:manage.")
     ] = None,
-    country: Annotated[str, typer.Option(help="ISO 3166-1 alpha-2.")] = "BR",
+    country: Annotated[Text, typer.Option(help="ISO 3166-1 alpha-2; BR by default.")] = None,
     timezone: Annotated[Text, typer.Option(help="IANA name; the country's by default.")] = None,
     currency: Annotated[Text, typer.Option(help="ISO 4217; the country's by default.")] = None,
     origin: Annotated[list[str] | None, typer.Option(help="Origin whose pages may send events; repeatable.")] = None,
-    privacy: Annotated[str, typer.Option(help="lgpd, gdpr or none.")] = "none",
+    privacy: Annotated[Text, typer.Option(help="lgpd, gdpr or none; none by default.")] = None,
     check: Annotated[bool, typer.Option(help="Ask VTEX, Hellotext and Infobip whether the keys work.")] = True,
     force: Annotated[
         bool, typer.Option("--force", help="Renew a connection even when nobody could tell whether the new keys work.")
@@ -62,7 +75,7 @@ def connect(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask no questions.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Connect a store, or renew the keys of one that is connected.
+    """Connect a store, or renew the keys of one that is connected: what is not given stays as it was.
 
     A store that is connected keeps its keys when VTEX, Hellotext or Infobip does not answer whether the new ones work.
 
@@ -73,13 +86,17 @@ def connect(
         "store": store, "vtex_account": vtex_account, "vtex_url": vtex_url, "vtex_app_key": vtex_app_key,
         "vtex_app_token": vtex_app_token, "hellotext_url": hellotext_url, "hellotext_business": hellotext_business,
         "hellotext_token": hellotext_token, "infobip_url": infobip_url, "infobip_key": infobip_key,
-        "country": country, "timezone": timezone, "currency": currency, "origins": tuple(origin or ()),
+        "country": country, "timezone": timezone, "currency": currency, "origins": tuple(origin) if origin else None,
         "privacy": privacy,
     }  # fmt: skip
     if not yes:
-        _ask_for_what_is_missing(given)
-    request = _request(given)
+        _ask_for_keys(given)
+    _refuse_what_is_wrong(given)
     settings = connected(quiet=True)
+    given = _before(settings, given) | {name: value for name, value in given.items() if value is not None}
+    if not yes:
+        _ask_for_places(given)
+    request = _request(given)
     report = execute(lambda: _check(request)) if check else None
     if not json:
         _show(report)
@@ -94,10 +111,22 @@ def connect(
     _tell(settings, row, box, report, as_json=json)
 
 
+def _before(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the store was connected with, without what something given stands for; nothing when it is new."""
+    name = given["store"] or read_account(given["vtex_account"] or "")[0]
+    before = execute(lambda: _given_before(settings, name))
+    stale = {"vtex_url"} if given["vtex_account"] else set()
+    if given["country"] and given["country"].strip().upper() != before.get("country"):
+        stale |= {"timezone", "currency"}
+    if given["infobip_url"] is not None and not given["infobip_url"].strip():
+        stale |= {"infobip_key"}
+    return {field: value for field, value in before.items() if field not in stale}
+
+
 def _keep_what_works(settings: Settings, request: ConnectionRequest, report: AccessReport, *, ask: bool) -> None:
     """Let a connection stand that would be replaced by one of which nobody knows whether it works."""
     name = request.store or request.vtex_account
-    if not execute(lambda: _is_connected(settings, name)):
+    if execute(lambda: _standing(settings, name)) is None:
         return
     untold = " ".join(dict.fromkeys(each.detail for each in report.unanswered))
     if not ask:
@@ -106,12 +135,17 @@ def _keep_what_works(settings: Settings, request: ConnectionRequest, report: Acc
         raise typer.Exit(1)
 
 
-async def _is_connected(settings: Settings, store: str) -> bool:
+async def _standing(settings: Settings, store: str) -> StoreConnection | None:
     async with StoreDirectory(await ensure_topics(settings)) as directory:
-        return directory.get(store) is not None
+        return directory.get(store)
 
 
-def _ask_for_what_is_missing(given: dict[str, Any]) -> None:
+async def _given_before(settings: Settings, store: str) -> dict[str, Any]:
+    row = await _standing(settings, store)
+    return {} if row is None else given_before(row, open_box(settings))
+
+
+def _ask_for_keys(given: dict[str, Any]) -> None:
     questions = {
         "vtex_account": "VTEX account (name, or the shop's address)", "vtex_app_key": "App Key",
         "vtex_app_token": "App Token", "hellotext_business": "Hellotext business id",
@@ -123,11 +157,20 @@ def _ask_for_what_is_missing(given: dict[str, Any]) -> None:
     for name, question in questions.items():
         if given[name] is None:
             given[name] = typer.prompt(question, hide_input=name.endswith("token"))
-    if not sys.stdin.isatty():  # everything that must be given is
+
+
+def _ask_for_places(given: dict[str, Any]) -> None:
+    if not sys.stdin.isatty():
         return
-    zone, currency = country_defaults(given["country"].strip().upper())
-    given["timezone"] = given["timezone"] or typer.prompt("Time zone", default=zone)
-    given["currency"] = given["currency"] or typer.prompt("Currency", default=currency)
+    zone, currency = country_defaults(str(given.get("country") or "BR").strip().upper())
+    given["timezone"] = given.get("timezone") or typer.prompt("Time zone", default=zone)
+    given["currency"] = given.get("currency") or typer.prompt("Currency", default=currency)
+
+
+def _refuse_what_is_wrong(given: dict[str, Any]) -> None:
+    """Refuse what can be seen to be wrong before a broker is looked for; what is missing may be known there."""
+    pairs = {"infobip_url", "infobip_key"}
+    _request(_PERHAPS_KNOWN | {name: None if name in pairs else value for name, value in given.items() if value})
 
 
 def _request(given: dict[str, Any]) -> ConnectionRequest:

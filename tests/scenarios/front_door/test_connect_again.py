@@ -1,0 +1,65 @@
+"""Keys are renewed by connecting a store again: what is not given stays as it was."""
+
+import pytest
+
+from tests.scenarios.front_door.commands import CommandLine
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+KEYS = ("--vtex-app-key", "k", "--vtex-app-token", "t", "--hellotext-business", "BID1", "--hellotext-token", "t")
+KEPT = ("vtex.url", "vtex.app_key", "hellotext.business_id", "infobip.url", "country", "timezone", "currency",
+        "origins", "privacy")  # fmt: skip
+
+
+@pytest.fixture
+def run(kafka, tmp_path):
+    """A shell in which a store of Chile is connected, with everything that can be chosen."""
+    environment = {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "TOPIC_PREFIX": kafka.topic_prefix}
+    shell = CommandLine(tmp_path, environment)
+    connected = shell(
+        "connect", "--vtex-account", "bela", "--vtex-url", "http://127.0.0.1:9", *KEYS, "--country", "CL",
+        "--timezone", "America/Punta_Arenas", "--privacy", "gdpr", "--origin", "https://bela.example",
+        "--infobip-url", "https://x.api.infobip.com", "--infobip-key", "i", "--no-check", "--yes",
+    )  # fmt: skip
+    assert connected.code == 0, connected.err
+    return shell
+
+
+def _store(run: CommandLine) -> dict[str, object]:
+    store = run("stores", "show", "bela", "--json").json
+    return {name: _at(store, name) for name in KEPT}
+
+
+def _at(row: dict[str, object], path: str) -> object:
+    value: object = row
+    for part in path.split("."):
+        value = value[part] if isinstance(value, dict) else None
+    return value
+
+
+def test_a_new_token_alone_changes_nothing_else(run):
+    """Neither the country and what hangs on it, nor the privacy mode, the origins, or Infobip."""
+    before = _store(run)
+
+    renewed = run("connect", "--store", "bela", "--vtex-app-token", "new", "--no-check", "--yes")
+
+    assert renewed.code == 0, renewed.err
+    assert _store(run) == before
+    assert before["privacy"] == "gdpr"
+
+
+def test_another_country_brings_its_own_zone_and_currency(run):
+    """What stood was the other country's."""
+    assert run("connect", "--store", "bela", "--country", "MX", "--no-check", "--yes").code == 0
+
+    assert {name: _store(run)[name] for name in ("country", "timezone", "currency")} == {
+        "country": "MX", "timezone": "America/Mexico_City", "currency": "MXN",
+    }  # fmt: skip
+
+
+def test_an_empty_address_takes_infobip_away(run):
+    """And the account alone stands for its own address again."""
+    again = run("connect", "--vtex-account", "bela", "--infobip-url", "", "--no-check", "--yes")
+
+    assert again.code == 0, again.err
+    assert _store(run)["infobip.url"] is None
+    assert _store(run)["vtex.url"] != "http://127.0.0.1:9"
