@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from connectors.pixel.privacy import Scrubber, mask_address, may_keep, sender_address
+from connectors.pixel.privacy import DEEPEST, Scrubber, mask_address, may_keep, sender_address
 from connectors.pixel.records import Sender, seal
 from connectors.pixel.wire import read_event, read_identification
 from schemas import topics
@@ -81,6 +81,25 @@ class TestScrubber:
             "items": [{"product": {"name": "Shoe", "sku": "1"}}],
             f"email:{hash_value(SECRET, 'email', 'a@b.co')}": 1,
         }
+
+    def test_an_answer_to_a_question_is_no_value(self):
+        """Whether somebody wants e-mail is a flag, and a short number under `phone` a model."""
+        told = {"email": True, "phone": 5, "news": {"email": False, "sms": None}}
+
+        assert scrubber().tree(told) == told
+
+    def test_a_number_in_words_is_one(self):
+        """A CPF or a date told as number stands under its name, and goes with it."""
+        assert scrubber().tree({"cpf": 12345678901, "birthday": 19900101, "n": 12345678901}) == {"n": 12345678901}
+
+    def test_what_nests_as_deep_as_can_be_kept_is_kept(self):
+        """Lists and objects alike, one level for each; only what is deeper goes."""
+        for make in (lambda inner: {"a": inner}, lambda inner: [inner]):
+            whole = 1
+            for _ in range(DEEPEST):
+                whole = make(whole)
+            assert scrubber().tree(whole) == whole
+            assert scrubber().tree(make(whole)) != make(whole)
 
     def test_what_nests_without_end_is_cut(self):
         """JSON that could not be written again is not kept."""

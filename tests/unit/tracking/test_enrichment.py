@@ -130,6 +130,8 @@ class TestAmounts:
             ({"object_parameters": {"amount": 179.8, "currency": "BRL", "items": VTEX_ITEMS}}, (17980, "BRL")),
             ({"object_parameters": {"amount": 179.8, "currency": "BRL", "items": []}}, (17980, "BRL")),
             ({"object_parameters": {"amount": {"amount": 5, "currency": "USD"}}}, (500, "USD")),
+            ({"object_parameters": {"amount": 5, "currency": " "}}, (500, "BRL")),
+            ({"object_parameters": {"amount": 5, "currency": " usd "}}, (500, "USD")),
             ({"object_parameters": {"amount": True, "items": [1, "x"]}}, None),
             ({"object_parameters": {"amount": "1e999999999", "items": VTEX_ITEMS}}, None),
             ({"object_parameters": {"amount": "NaN", "items": VTEX_ITEMS}}, None),
