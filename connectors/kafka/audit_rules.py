@@ -18,9 +18,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from schemas.model import STORE_NAME
+
 UNKNOWN: Final = "unknown"
 FATES: Final = ("counted", "duplicate", "filtered", "dead")
-_STORE: Final = re.compile(rb"[a-z0-9][a-z0-9_-]{0,62}\Z")
+_STORE: Final = re.compile(rf"{STORE_NAME}\Z".encode())
 
 
 def store_in(key: bytes | None) -> str:

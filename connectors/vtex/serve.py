@@ -22,6 +22,7 @@ from connectors.kafka.errors import BrokerUnreachable, KafkaSetupError, TopicMis
 from connectors.kafka.reader import stop_consumer
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
+from connectors.seldom import Seldom
 from connectors.vtex.cursors import Cursors
 from connectors.vtex.offsets import Offsets
 from connectors.vtex.pollers import Pollers
@@ -90,13 +91,15 @@ def _settle_memory() -> None:
 
 async def _partitions(connection: KafkaConnection) -> int:
     """Return N as the broker has it; waits for the broker."""
+    unreachable = Seldom()
     while True:
         try:
             async with open_admin(connection) as admin:
                 shapes = await admin.shapes()
             break
         except (BrokerUnreachable, KafkaError) as error:
-            log.warning("Kafka does not answer yet", error=type(error).__name__)
+            if unreachable.due():
+                log.warning("Kafka does not answer yet", error=type(error).__name__)
             await asyncio.sleep(RETRY_S)
     names = [connection.topic(topic.name) for topic in (STORES, VTEX_HINTS, VTEX_CHANGES, VTEX_CURSORS)]
     missing = [name for name in names if name not in shapes]
@@ -121,6 +124,7 @@ class Group:
         self._connection = connection
         self._pollers = pollers
         self._offsets = Offsets()
+        self._unread = Seldom()
         self._hints = connection.topic(VTEX_HINTS.name)
         session = int(settings.session_timeout * 1000)
         self._consumer: Any = AIOKafkaConsumer(
@@ -157,9 +161,11 @@ class Group:
         try:
             found = await self._consumer.getmany(timeout_ms=POLL_MS)
         except KafkaError as error:
-            log.warning("hints cannot be read: trying again", error=type(error).__name__)
+            if self._unread.due():
+                log.warning("hints cannot be read: trying again", error=type(error).__name__)
             await asyncio.sleep(RETRY_S)
             return
+        self._unread.over()
         for place, records in found.items():
             if place.topic == self._hints:
                 for record in records:

@@ -12,6 +12,7 @@ import orjson
 from schemas import topics
 from schemas.clock import to_text
 from schemas.fates import Fate
+from schemas.model import STORE_NAME
 from streams.engine.agent import Batch, Record
 from streams.engine.errors import EngineError
 
@@ -31,7 +32,7 @@ VALUE_LIMIT = 256_000
 KEY_LIMIT = 16_384
 """Bytes of its key: far more than any of ours has, and a stranger's must not make a letter that no broker takes."""
 STRANGE_KEY = "its key is longer than any of ours, and was cut: look at the original at its offset, and at who wrote it"
-_STORE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+_STORE = re.compile(rf"{STORE_NAME}\Z")
 
 
 def store_of(record: Record) -> str:

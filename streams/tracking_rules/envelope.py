@@ -7,6 +7,7 @@ import orjson
 
 from schemas.clock import to_ms, to_text
 from schemas.events import InvalidEventError, decode, encode
+from schemas.model import HASH, STORE_NAME
 from schemas.partition import key_of
 from schemas.pixel import HASHES
 from streams.engine.agent import Poison, Record
@@ -31,8 +32,8 @@ _SHAPES: Final[dict[str, type]] = {
 _KINDS: Final = frozenset(("event", "acknowledgement", "identification"))
 _SENDERS: Final = frozenset(("page", "server", "app"))
 _CHOICES: Final = frozenset((None, "granted", "denied"))
-_STORE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_STORE: Final = re.compile(STORE_NAME)
+_HASH: Final = re.compile(HASH)
 _OURS: Final = len("2026-11-24T10:00:00.123Z")
 _LAST_MS: Final = 253_402_300_799_999
 """9999-12-31, the last instant RFC 3339 can write."""

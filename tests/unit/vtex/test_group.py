@@ -1,10 +1,14 @@
-"""A poller that is asked to end while it joins its group."""
+"""A poller that joins its group: while the broker is away, and asked to end meanwhile."""
 
 import asyncio
 import contextlib
 import socket
 
+from structlog.testing import capture_logs
+
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.errors import BrokerUnreachable
+from connectors.vtex import serve
 from connectors.vtex.serve import Group
 from connectors.vtex.settings import PollerSettings
 
@@ -22,3 +26,26 @@ async def test_a_consumer_that_is_just_starting_is_closed():
                 await running
 
     assert group._consumer._closed
+
+
+async def test_a_broker_that_is_away_is_told_seldom(monkeypatch):
+    """It is asked each second; a line for each would be a night's log."""
+    tries, often = [], asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def away(connection):
+        tries.append(connection)
+        if len(tries) == 20:
+            often.set()
+        raise BrokerUnreachable("away")
+        yield
+
+    monkeypatch.setattr(serve, "open_admin", away)
+    monkeypatch.setattr(serve, "RETRY_S", 0)
+    with capture_logs() as told:
+        waiting = asyncio.create_task(serve._partitions(KafkaConnection("nowhere:1")))
+        await often.wait()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    assert [line["event"] for line in told] == ["Kafka does not answer yet"]
