@@ -28,6 +28,7 @@ from hellotext_vtex.finding import Finding
 from hellotext_vtex.keys import open_box
 from hellotext_vtex.running import with_broker
 from hellotext_vtex.settings import Settings, SettingsError, misspelt
+from hellotext_vtex.state_folder import is_open
 from schemas.topics import TOPICS
 
 BROKER_S: Final = 5.0
@@ -109,6 +110,12 @@ def _disk(settings: Settings) -> Finding:
         return Finding("state folder", "wrong", f"{folder} cannot be written: set STATE_FOLDER to one that can")
     if free < LOW_DISK:
         return Finding("state folder", "warning", f"only {free >> 20} MB are free at {folder}: the spool needs room")
+    if folder.exists() and is_open(folder):
+        return Finding(
+            "state folder",
+            "warning",
+            f"{folder} can be read by everybody: `chmod 700` it, or give STATE_FOLDER one of its own",
+        )
     return Finding("state folder", "ok", f"{folder}, {free >> 30} GB free")
 
 

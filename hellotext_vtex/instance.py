@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from hellotext_vtex.settings import SettingsError
+from hellotext_vtex.state_folder import make_private
 
 MOST: Final = 1000
 _TRIES: Final = 100
@@ -42,7 +43,8 @@ def claim(kind: str, state_folder: Path) -> str:
     """
     folder = state_folder / "instances"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(state_folder)
+        folder.mkdir(exist_ok=True)
         for number in range(MOST):
             handle = os.open(folder / f"{kind}-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -73,7 +75,8 @@ def hold(kind: str, name: str, state_folder: Path) -> str:
     """
     folder = state_folder / "instances"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(state_folder)
+        folder.mkdir(exist_ok=True)
         handle = os.open(folder / f"{kind}-named-{name}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

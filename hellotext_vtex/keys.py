@@ -12,6 +12,7 @@ from connectors.kafka.errors import WrongKey
 from connectors.kafka.secrets import SecretBox
 from connectors.kafka.stores import StoreDirectory
 from hellotext_vtex.settings import Settings, SettingsError
+from hellotext_vtex.state_folder import make_private
 
 log = structlog.get_logger(__name__)
 FILE = "secrets.key"
@@ -43,7 +44,7 @@ def _kept(file: Path) -> bytes:
 
 def _make(file: Path) -> None:
     """Make a key; when several processes start at once, the first one's holds for all."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(file.parent)
     handle, new = tempfile.mkstemp(prefix="secrets-", dir=file.parent)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as made:

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from hellotext_vtex.settings import Settings, SettingsError
+from hellotext_vtex.state_folder import make_private
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ class Running:
             _unannounced(self, f"they find the one that process {first.pid} runs here, at {first.bootstrap_servers}")
             return
         try:
-            FILE.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(FILE.parent)
             new = FILE.with_suffix(f".{os.getpid()}.new")
             new.write_text(json.dumps({name: getattr(self, name) for name in self.__slots__}))
             new.replace(FILE)

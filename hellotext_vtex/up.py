@@ -14,6 +14,7 @@ from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.running import Running, find_running
 from hellotext_vtex.settings import Settings
+from hellotext_vtex.state_folder import make_private
 from hellotext_vtex.supervisor import Echo, Supervisor
 
 Tell = Callable[[str], None]
@@ -62,7 +63,7 @@ async def everything(settings: Settings, wish: Wish, tell: Tell, echo: Echo) -> 
         CommandError, KafkaSetupError: something does not come up; the message says what to do.
     """
     settings = _with_ports(settings, wish)
-    settings.state_folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # data, tables and logs are nobody else's
+    make_private(settings.state_folder)
     given = settings.kafka_bootstrap_servers
     tell(f"using the broker at {given} (KAFKA_BOOTSTRAP_SERVERS)" if given else "starting Apache Kafka")
     async with resolve_broker(settings.broker(wish.data), tell) as connection:

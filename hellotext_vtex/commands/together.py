@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from hellotext_vtex.foreground import Stop, print_json, serve, tell_ready
 from hellotext_vtex.started import started
+from hellotext_vtex.state_folder import make_private
 
 DEMO_STATE = Path(".state") / "demo"
 
@@ -80,7 +81,7 @@ def demo(
     _line(broker)
 
     async def main(stop: Stop) -> int:
-        DEMO_STATE.parent.mkdir(exist_ok=True, mode=0o700)
+        make_private(DEMO_STATE.parent)
         try:
             return await play(stop)
         finally:
