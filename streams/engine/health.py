@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from streams.engine.waiting import REMEDY, Contest
+import structlog
+
+from connectors.seldom import Seldom
+from streams.engine.waiting import FIRST_S, LONGEST_S, REMEDY, Contest
 
 if TYPE_CHECKING:
     from streams.engine.engine import Engine
+
+log = structlog.get_logger(__name__)
 
 SLOW_TURN_S = 30.0
 """Longer than a transaction may take at worst: the broker's time-out is 20 s."""
@@ -16,6 +21,8 @@ SILENT_S = 30.0
 """A broker answers each fetch within a fraction of a second, also when nothing is new; leaders change in less."""
 LONG_RESTORE_S = 300.0
 """At 300,000 keys a second, 90 million of them."""
+TOLD = 3
+"""Of what ails a worker, so much stands in a line of its log; `/health` has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ class Health:
         self._misshapen: Sequence[str] = ()
         self._refused: Mapping[Place, tuple[str, float]] = {}
         self._contest = Contest()
+        self._telling = Seldom(FIRST_S, LONGEST_S)
 
     def observe(
         self, lags: Mapping[Place, int], answers: Mapping[Place, int] | None = None, misshapen: Sequence[str] = (),
@@ -94,6 +102,16 @@ class Health:
             self._not_live_since = None
         elif self._not_live_since is None:
             self._not_live_since = now
+        self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        """Say what ails the worker, ever more seldom: not everybody looks at `/health`."""
+        ails = [wait for wait in self.waits() if not wait.healthy]
+        if ails and self._telling.due(now):
+            waits = [f"{wait.who}: {wait.whom} ({wait.seconds:.0f} s)" for wait in ails[:TOLD]]
+            log.warning("this worker is not healthy", waits=waits, more=len(ails) - len(waits))
+        elif not ails and self._telling.over():
+            log.info("this worker is healthy again")
 
     @property
     def ready(self) -> bool:

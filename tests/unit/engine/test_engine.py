@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+from structlog.testing import capture_logs
 
 from schemas import topics
 from streams.engine import agent as interface
@@ -251,6 +252,25 @@ class TestHealth:
         assert [(wait.who, wait.healthy) for wait in health.waits()] == [("1 input partitions", False)]
         health.observe({}, {("pixel.events", 1): 9, ("tracking.events", 1): 9})
         assert health.healthy
+
+    async def test_what_ails_a_worker_stands_in_its_log_too(self, engine, monkeypatch):
+        """A broker that is away for ten minutes: a few lines, and one when it is back."""
+        now = [1000.0]
+        monkeypatch.setattr("streams.engine.health.monotonic", lambda: now[0])
+        engine.live = True
+        health = Health(engine)
+        with capture_logs() as told:
+            for second in range(600):
+                now[0] = 1000.0 + second
+                health.observe({}, {("pixel.events", 1): 7})
+            health.observe({}, {("pixel.events", 1): 8})
+            health.observe({}, {("pixel.events", 1): 9})
+        assert [line["event"] for line in told] == ["this worker is not healthy"] * 14 + [
+            "this worker is healthy again"
+        ]
+        (waits,) = told[0]["waits"]
+        assert waits.startswith("1 input partitions: an answer of their broker to a fetch: look at the broker")
+        assert waits.endswith("(31 s)")
 
     async def test_a_partition_of_which_nothing_can_be_had_needs_somebody(self, engine):
         """It waits for what its message says."""
