@@ -89,6 +89,39 @@ class TestLateKnowledge:
         assert before == ("delivery", "spring", 10_000)
         assert shop.of() == ("no touch in window", None, 10_000)
 
+    @pytest.mark.parametrize("name", ["c1", "u1"])
+    async def test_a_session_that_tells_the_shops_own_id_leads_to_the_customer(self, shop, name):
+        """Of the document or of the user profile: the page knows one, the order the e-mail."""
+        await shop.tell(landing("s1", customer_hash=h("customer", name)), order(email_hash=EMAIL))
+        before = shop.of()
+
+        await shop.tell(customer(user_id="u1", email_hash=EMAIL))
+
+        assert before == ("no touch in window", None, 10_000)
+        assert shop.of() == ("click", "spring", 10_000)
+
+    async def test_a_message_that_was_another_ones_explains_no_order_any_more(self, shop):
+        """Reports that name two recipients: the smaller one's, whichever came first; both one's orders are judged."""
+        first, other = sorted((PHONE, h("phone", "+5511900000000")))
+        await shop.tell(report("delivered", at=NOW - HOUR, recipient=other), order(phone_hash=other))
+        await shop.tell(order("2", phone_hash=first))
+        before = (shop.of(), shop.of("2"))
+
+        await shop.tell(report("delivered", at=NOW - HOUR, id="again", recipient=first))
+
+        assert before == (("delivery", "spring", 10_000), ("no touch in window", None, 10_000))
+        assert (shop.of(), shop.of("2")) == (before[1], before[0])
+
+    async def test_a_message_of_another_campaign_moves_its_clicks(self, shop):
+        """The row under the recipient's campaign is written anew, not only the message."""
+        await shop.tell(report("clicked", at=NOW - HOUR, campaign="winter"), order(phone_hash=PHONE))
+        before = shop.of()
+
+        await shop.tell(report("delivered", at=NOW - 2 * HOUR, campaign="autumn"))
+
+        assert before == ("click", "winter", 10_000)
+        assert shop.of() == ("click", "autumn", 10_000)
+
     async def test_the_pixels_order_stands_until_vtex_tells_it(self, shop):
         """Amount, currency and time of the pixel; then VTEX's."""
         placed = {"action": "order.placed", "order": f"{ORDER}-01", "amount_minor": 5, "amount_currency": "BRL"}
@@ -127,6 +160,15 @@ class TestSettled:
 
         assert shop.of() == ("delivery", "spring", 10_000)
         assert PHONE not in str(shop.table(next(t for t in AttributionAgent.tables if t.name == "journey-orders")))
+
+    async def test_an_erased_order_that_vtex_tells_again_is_counted_again(self, shop):
+        """A connector that starts anew reads the shop's whole past: what was forgotten there stays without identity."""
+        await shop.tell(order(phone_hash=PHONE))
+        await shop.tell((topics.VTEX_ORDERS, f"acme/{ORDER}".encode(), None))
+
+        await shop.tell(order(version=2, amount=7_000))
+
+        assert shop.of() == ("no touch in window", None, 7_000)
 
 
 class TestLimits:

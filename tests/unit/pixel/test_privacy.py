@@ -275,7 +275,9 @@ class TestAddresses:
         assert sender_address("10.0.0.1", b"6.6.6.6, 203.0.113.7", 0) == "10.0.0.1"
         assert sender_address("10.0.0.1", b"6.6.6.6, 203.0.113.7", 1) == "203.0.113.7"
         assert sender_address("10.0.0.1", b"203.0.113.7, 10.0.0.9", 2) == "203.0.113.7"
-        assert sender_address("10.0.0.1", b"", 1) == "10.0.0.1"
+        assert sender_address("10.0.0.1", b"203.0.113.7, 10.0.0.9", 5) == "203.0.113.7"
+        assert sender_address("10.0.0.1", b"6.6.6.6, 203.0.113.7 ,, ", 1) == "203.0.113.7"
+        assert sender_address("10.0.0.1", b" , ", 1) == sender_address("10.0.0.1", b"", 1) == "10.0.0.1"
 
 
 def test_consent_modes():
