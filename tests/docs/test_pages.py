@@ -30,6 +30,20 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_headings(page):
+    """What stands behind the # of a link is a heading of that page, as GitHub names it."""
+    links = re.findall(r"\]\(([^)#:\s]*\.md)?#([\w-]+)\)", page.read_text("utf-8"))
+    headings = {name: _headings(page.parent / name if name else page) for name, _ in links}
+
+    assert [f"{name}#{heading}" for name, heading in links if heading not in headings[name]] == []
+
+
+def _headings(page: Path) -> set[str]:
+    lines = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
 def test_every_dependency_has_its_reason():
     """What pyproject.toml asks for stands in docs/dependencies.md."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
