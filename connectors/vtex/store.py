@@ -19,6 +19,7 @@ from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import KafkaSetupError, WrongKey
 from connectors.kafka.secrets import SecretBox
 from connectors.outbound import without_cookies
+from connectors.seldom import Seldom
 from connectors.vtex.backfill import Backfill, Handler
 from connectors.vtex.budget import Urgency
 from connectors.vtex.client import VtexClient
@@ -86,6 +87,7 @@ class StorePoller:
         self._gate = gate
         self._inbox = inbox
         self._around = around
+        self._reopening = Seldom()
 
     async def run(self) -> None:
         """Open the store and read it; where the broker failed, open it again. Ends when another poller has it."""
@@ -99,7 +101,8 @@ class StorePoller:
                 log.error("a store cannot be read", store=self.store.store, reason=str(error))  # noqa: TRY400  no traceback
                 return
             except (JournalBroken, KafkaError, KafkaSetupError) as error:
-                log.warning("a store is opened anew", store=self.store.store, reason=str(error))
+                if self._reopening.due():
+                    log.warning("a store is opened anew", store=self.store.store, reason=str(error))
                 await asyncio.sleep(REOPEN_S)
 
     async def _open(self) -> None:
@@ -116,6 +119,7 @@ class StorePoller:
                     self.store.vtex, token, self._gate, settings.calls, _http(settings, around.tls), turns=around.turns
                 )
             )
+            self._reopening.over()
             log.info("a store is read", store=self.store.store, account=self.store.vtex.account)
             source = Source(self.store, settings, client, journal, positions, around.turns)
             await self._read(source)

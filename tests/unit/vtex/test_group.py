@@ -8,9 +8,13 @@ from structlog.testing import capture_logs
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable
-from connectors.vtex import serve
+from connectors.vtex import serve, store
+from connectors.vtex.journal import JournalBroken
 from connectors.vtex.serve import Group
 from connectors.vtex.settings import PollerSettings
+from connectors.vtex.store import StorePoller
+from sandbox.vtex.shop import Shop
+from tests.unit.vtex.memory import store_of
 
 
 async def test_a_consumer_that_is_just_starting_is_closed():
@@ -26,6 +30,27 @@ async def test_a_consumer_that_is_just_starting_is_closed():
                 await running
 
     assert group._consumer._closed
+
+
+async def test_a_store_that_is_opened_again_and_again_is_told_seldom(monkeypatch):
+    """All stores of a poller are, each two seconds, while its broker is away."""
+    poller, opened, often = StorePoller(store_of(Shop("acme")), None, None, None), [], asyncio.Event()
+
+    async def away():
+        opened.append(poller)
+        if len(opened) == 20:
+            often.set()
+        raise JournalBroken("away")
+
+    monkeypatch.setattr(poller, "_open", away)
+    monkeypatch.setattr(store, "REOPEN_S", 0)
+    with capture_logs() as told:
+        waiting = asyncio.create_task(poller.run())
+        await often.wait()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    assert [line["event"] for line in told] == ["a store is opened anew"]
 
 
 async def test_a_broker_that_is_away_is_told_seldom(monkeypatch):
