@@ -215,6 +215,13 @@ class TestReplacements:
         none = "no touch in window"
         assert {"1": none, "2": none, "3": f"replacement:{none}"} == rules
 
+    async def test_who_replaces_an_order_in_a_circle_inherits_of_that_order(self, shop):
+        """Not of the next one in the circle, which it has nothing to do with."""
+        await shop.tell(landing("s1", phone_hash=PHONE), order("1", replaces="2", phone_hash=PHONE))
+        await shop.tell(order("2", replaces="1"), order("3", replaces="1"))
+
+        assert [shop.of(name)[0] for name in "123"] == ["click", "no touch in window", "replacement:click"]
+
 
 class TestFates:
     async def test_each_record_has_one_fate(self, shop):

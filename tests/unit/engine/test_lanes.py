@@ -42,6 +42,18 @@ class TestLanes:
         assert lanes.next(("acme", "elsewhere"), 0)[0] == "c"
         assert lanes.next(ROUTE, 99)[0] == "a"
 
+    def test_an_effect_that_was_taken_back_is_not_held_for_the_one_of_its_key(self):
+        """Staged again under its id it is another one: what was taken to run has no row any more."""
+        lanes = Lanes()
+        lanes.put("a", row(1))
+        key, taken = lanes.next(ROUTE, 0)
+        assert lanes.holds(key, taken)
+        lanes.remove("a")
+        assert not lanes.holds(key, taken)
+        lanes.put("a", row(2))
+        assert not lanes.holds(key, taken)
+        assert lanes.next(ROUTE, 0) == ("a", row(2))
+
     def test_a_retried_effect_runs_again_when_due_and_before_those_behind_it(self):
         """A retry keeps its place."""
         lanes = Lanes()

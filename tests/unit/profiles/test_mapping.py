@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from schemas.profiles import Reach
 from schemas.stores import HellotextAccess, InfobipAccess
-from streams.profile_rules.mapping import fingerprint, hellotext_fields, infobip_person, reach_of, value_of
+from streams.profile_rules.mapping import fingerprint, hellotext_fields, infobip_person, reach_of, target_of, value_of
+from tests.stores import a_store
 from tests.unit.profiles.conftest import a_customer
 
 ACCESS = {"url": "http://h/v1", "business_id": "B", "token": "t"}
@@ -87,3 +88,18 @@ def test_fingerprints_tell_fields_apart_and_nothing_else(one, other):
 def test_only_mobile_numbers_are_reached(phone, mobile):
     """By SMS and WhatsApp alike; North American numbers do not tell, so they may be."""
     assert reach_of(phone) == Reach(sms=mobile, whatsapp=mobile)
+
+
+def test_ids_belong_to_one_business_at_one_address_or_to_an_account():
+    """A store that is connected to another one starts afresh: the old ids name nobody there."""
+    infobip = InfobipAccess(url="http://infobip.test", api_key="key", sms_sender="Acme")
+    stores = [
+        a_store(infobip=infobip),
+        a_store(hellotext=HellotextAccess(**ACCESS)),
+        a_store(hellotext=HellotextAccess(**{**ACCESS, "business_id": "C"})),
+        a_store(hellotext=HellotextAccess(**{**ACCESS, "url": "http://other/v1"})),
+    ]
+    targets = [target_of("infobip", stores[0]), *(target_of("hellotext", store) for store in stores)]
+
+    assert len(set(targets)) == 5
+    assert target_of("hellotext", a_store(hellotext=HellotextAccess(**{**ACCESS, "token": "new"}))) == targets[2]
