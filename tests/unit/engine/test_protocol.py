@@ -2,10 +2,14 @@
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
+from schemas import topics
 from streams.engine import transaction
 from streams.engine.settings import EngineSettings
+from streams.engine.testing import MemoryShard
+from tests.crash.engine.running import outcome_of
 
 ROOT = Path(__file__).parents[3]
 STEP = re.compile(r"^ *(\d+)\. \*\*([^*]+)\*\*", re.MULTILINE)
@@ -37,6 +41,22 @@ def test_every_exit_code_is_explained():
     }
     assert sorted(codes.values()) == list(range(70, 77))
     assert [code for code in codes.values() if f"| {code} |" not in FAILURES] == []
+
+
+async def test_the_agents_of_the_documentation_work(tmp_path):
+    """The page's program runs as it stands there, its own test too."""
+    program = tmp_path / "example.py"
+    program.write_text("\n\n".join(re.findall(r"^```python\n(.*?)^```", ENGINE, re.MULTILINE | re.DOTALL)))
+    names = runpy.run_path(str(program))
+    await names["test_a_cart_without_an_order_is_told"]()
+
+    shard = MemoryShard([names["Counts"](), names["Reminders"]()])
+    await shard.feed(topics.PIXEL_EVENTS, (b"acme/1", b"{}"))
+    await shard.tick(later_ms=names["HOUR_MS"])
+    (effect,) = shard.effects()
+    await shard.outcome(outcome_of(effect, "rejected"))
+    assert shard.table(names["COUNTS"]) == {"acme": 1}
+    assert shard.table(names["CARTS"]) == {"acme/1": shard.now + names["HOUR_MS"]}
 
 
 def test_settings_named_in_the_documentation_exist():
