@@ -14,9 +14,10 @@ from typing import Any, Final
 import structlog
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.conditions import created_in
 from connectors.vtex.customer import identified
 from connectors.vtex.errors import NO_SCROLL, Crowded, ScrollBusy, ScrollLost, Unreliable
-from connectors.vtex.instants import Window, created_in
+from connectors.vtex.instants import Window
 from connectors.vtex.journal import Build, in_turn
 from connectors.vtex.masterdata import Entity, Page, Row
 from connectors.vtex.progress import advanced

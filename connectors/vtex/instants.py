@@ -1,21 +1,17 @@
 """VTEX's timestamps and our windows over them (contracts/vtex NOTES 2.4). Pure.
 
-A document's time has seven fractional digits (100 ns); `updatedIn` is null until the first update; whether `between`
-takes in its bounds is not documented, and an index may know whole milliseconds only. So windows are integers of
-milliseconds that are widened by one on either side when they are written into a condition: reading a document twice
-costs nothing, missing one does.
+A document's time has seven fractional digits (100 ns), and `updatedIn` is null until the first update. Windows are
+integers of milliseconds.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from schemas.clock import to_ms, to_text
+from schemas.clock import to_ms
 
 _FIRST_MS: Final = to_ms("0001-01-01T00:00:00Z")
 _LAST_MS: Final = to_ms("9999-12-31T23:59:59Z")
-_PLAIN: Final = re.compile(r"[\w.@+:-]+")
 UNKNOWN: Final = ""
 """Version of a document that tells no time at all."""
 
@@ -58,28 +54,3 @@ def version_ms(version: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     return found if _FIRST_MS <= found <= _LAST_MS else None
-
-
-def between(name: str, window: Window) -> str:
-    """Return the condition for documents whose date lies in a window."""
-    return f"{name} between {to_text(window.start - 1)} AND {to_text(window.end + 1)}"
-
-
-def changed_in(window: Window) -> str:
-    """Return the condition for documents whose coalesce(updatedIn, createdIn) lies in a window."""
-    return f"({between('updatedIn', window)}) OR ((updatedIn is null) AND ({between('createdIn', window)}))"
-
-
-def created_in(window: Window | None) -> str:
-    """Return the condition for documents created in a window; None: those without a date (NOTES 2.2)."""
-    return "createdIn is null" if window is None else between("createdIn", window)
-
-
-def plain_ids(ids: Iterable[str]) -> list[str]:
-    """Return the ids that may stand in a condition; a shop's visitors can write others into its addresses."""
-    return [one for one in ids if _PLAIN.fullmatch(one)]
-
-
-def one_of(name: str, values: list[str]) -> str:
-    """Return the condition for documents whose field has one of some values."""
-    return " OR ".join(f"{name}={value}" for value in values)

@@ -1,12 +1,12 @@
 """Opt-ins that a store keeps in a data entity of its own, beside CL (contracts/vtex NOTES 2.5): joined by e-mail."""
 
-import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.conditions import one_of, plain_emails
 from connectors.vtex.customer import ID_FIELDS, customer_id, identified, read_opt_in
-from connectors.vtex.instants import one_of, version_of
+from connectors.vtex.instants import version_of
 from connectors.vtex.masterdata import MasterData, Row
 from connectors.vtex.patience import Extra
 from connectors.vtex.texts import email_of
@@ -15,8 +15,6 @@ from schemas.stores import VtexAccess
 EMAILS: Final = 25
 """E-mails in one condition: its address stays under some 3 kB."""
 PAGE: Final = 100
-_PLAIN: Final = re.compile(r"[^\s()\"'=<>*,]+@[^\s()\"'=<>*,]+")
-"""What may stand in a condition without changing what it means."""
 
 
 class OptIns:
@@ -61,15 +59,9 @@ class OptIns:
         self, entity: str, fields: tuple[str, ...], field: str, emails: Iterable[Any], urgency: Urgency
     ) -> list[Row]:
         """Return the documents in whose field one of the e-mails stands."""
-        wanted = list(dict.fromkeys(filter(None, map(plain_email, emails))))
+        wanted = plain_emails(emails)
         rows: list[Row] = []
         for at in range(0, len(wanted), EMAILS):
             where = one_of(field, wanted[at : at + EMAILS])
             rows += await self._master.all_rows(entity, fields, where, size=PAGE, urgency=urgency)
         return rows
-
-
-def plain_email(value: Any) -> str | None:
-    """Return an e-mail that may stand in a condition."""
-    email = email_of(value)
-    return email if email is not None and _PLAIN.fullmatch(email) else None

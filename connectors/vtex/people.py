@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.conditions import one_of, plain_ids
 from connectors.vtex.customer import (
     ADDRESS_FIELDS,
     customer_fields,
@@ -20,7 +21,7 @@ from connectors.vtex.customer import (
 )
 from connectors.vtex.documents import Documents, gather
 from connectors.vtex.emission import content_of
-from connectors.vtex.instants import one_of, plain_ids, version_ms, version_of
+from connectors.vtex.instants import version_ms, version_of
 from connectors.vtex.journal import Build, Step, in_turn
 from connectors.vtex.masterdata import Row
 from connectors.vtex.opt_ins import OptIns

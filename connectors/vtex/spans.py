@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
-from connectors.vtex.instants import Window, between
+from connectors.vtex.conditions import between
+from connectors.vtex.instants import Window
 from schemas.clock import to_ms
 
 EVER: Final = Window(to_ms("1990-01-01T00:00:00Z"), to_ms("2100-01-01T00:00:00Z"))

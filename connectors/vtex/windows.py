@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.conditions import changed_in
 from connectors.vtex.customer import customer_id, identified
 from connectors.vtex.errors import NO_SCROLL, RESOURCES, Crowded, ScrollBusy, VtexError
-from connectors.vtex.instants import Window, changed_in, version_of
+from connectors.vtex.instants import Window, version_of
 from connectors.vtex.masterdata import Entity, MasterData, Page, Row
 from connectors.vtex.settings import CustomerSettings
 from connectors.vtex.spans import Span

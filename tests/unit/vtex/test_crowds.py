@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.conditions import changed_in, created_in
 from connectors.vtex.errors import Crowded, ScrollBusy
-from connectors.vtex.instants import Window, changed_in, created_in
+from connectors.vtex.instants import Window
 from connectors.vtex.spans import EVER, Span
 from connectors.vtex.windows import WindowReader
 from sandbox.vtex.clock import SECOND, iso, system_clock

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.vtex.instants import UNKNOWN, Window, changed_in, created_in, one_of, version_ms, version_of
+from connectors.vtex.conditions import changed_in, created_in, one_of
+from connectors.vtex.instants import UNKNOWN, Window, version_ms, version_of
 from sandbox.vtex.clock import iso, parse
 from sandbox.vtex.entity import kept
 from sandbox.vtex.where import Rounding, parse_where
