@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import typer
 
-from hellotext_vtex.cli import app
+from hellotext_vtex.app import app
 from hellotext_vtex.settings import Settings
 
 DOCS: Final = Path(__file__).parent.parent / "docs"

@@ -104,7 +104,7 @@ def connect(
         fail("nothing was connected: " + " ".join(each.detail for each in report.failed))
     if report is not None and report.unanswered and not force:
         _keep_what_works(settings, request, report, ask=not yes)
-    if not yes and not typer.confirm(f"Connect {request.store}?", default=True):
+    if not yes and not typer.confirm(f"Connect {request.store}?", default=True, err=True):
         raise typer.Exit(1)
     box = open_box(settings)
     row = execute(lambda: _connect(settings, request, box))
@@ -131,7 +131,7 @@ def _keep_what_works(settings: Settings, request: ConnectionRequest, report: Acc
     untold = " ".join(dict.fromkeys(each.detail for each in report.unanswered))
     if not ask:
         fail(f"nothing was changed: store {name} keeps its connection. {untold} To renew it all the same: --force")
-    if not typer.confirm(f"{untold} Replace the connection of {name} all the same?", default=False):
+    if not typer.confirm(f"{untold} Replace the connection of {name} all the same?", default=False, err=True):
         raise typer.Exit(1)
 
 
@@ -156,15 +156,15 @@ def _ask_for_keys(given: dict[str, Any]) -> None:
         fail(f"missing {missing}: give them, and --yes to be asked nothing", 2)
     for name, question in questions.items():
         if given[name] is None:
-            given[name] = typer.prompt(question, hide_input=name.endswith("token"))
+            given[name] = typer.prompt(question, hide_input=name.endswith("token"), err=True)
 
 
 def _ask_for_places(given: dict[str, Any]) -> None:
     if not sys.stdin.isatty():
         return
     zone, currency = country_defaults(str(given.get("country") or "BR").strip().upper())
-    given["timezone"] = given.get("timezone") or typer.prompt("Time zone", default=zone)
-    given["currency"] = given.get("currency") or typer.prompt("Currency", default=currency)
+    given["timezone"] = given.get("timezone") or typer.prompt("Time zone", default=zone, err=True)
+    given["currency"] = given.get("currency") or typer.prompt("Currency", default=currency, err=True)
 
 
 def _refuse_what_is_wrong(given: dict[str, Any]) -> None:

@@ -139,7 +139,7 @@ def _forget(command: _Command, timeout: float, *, ask: bool, as_json: bool) -> N
     if ask:
         _show(remains)
         print(_people(traces))
-        if not typer.confirm("Erase all of it? This cannot be undone."):
+        if not typer.confirm("Erase all of it? This cannot be undone.", err=True):
             raise typer.Exit(1)
 
     async def work() -> tuple[Forgotten, int]:

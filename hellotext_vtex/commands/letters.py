@@ -119,7 +119,7 @@ def put_away(
     missing = set(letter or ()) - {one.letter for one in letters}
     if missing:
         fail(f"there is no letter {', '.join(sorted(missing))}: hellotext-vtex dead-letters list")
-    if letters and not yes and not typer.confirm(f"Remove {len(letters)} for ever?", default=False):
+    if letters and not yes and not typer.confirm(f"Remove {len(letters)} for ever?", default=False, err=True):
         raise typer.Exit(1)
     execute(lambda: _remove(settings, letters))
     if json:

@@ -129,7 +129,11 @@ async def _clear_away(settings: Settings, live: KafkaConnection) -> None:
 
 
 async def _compare(settings: Settings, prefix: str) -> Comparison:
+    from streams.replay import topics_under
+
     live = await ensure_topics(settings)
+    if not await topics_under(live, prefix):
+        raise CommandError(f"nothing stands under {prefix}: `hellotext-vtex replay --into {prefix}` counts it first")
     return await compare_with(live, settings.model_copy(update={"topic_prefix": prefix}).connection())
 
 

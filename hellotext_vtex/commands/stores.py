@@ -165,7 +165,7 @@ def remove(
     """
     settings = connected(quiet=True)
     execute(lambda: _one(settings, store))
-    if not yes and not typer.confirm(f"Disconnect {store}? Its hash secret is lost with it.", default=False):
+    if not yes and not typer.confirm(f"Disconnect {store}? Its hash secret is lost with it.", default=False, err=True):
         raise typer.Exit(1)
     execute(lambda: _remove(settings, store))
     if json:

@@ -13,7 +13,7 @@ import typer
 from prometheus_client.metrics_core import Metric
 
 from connectors.pixel.metrics import Metrics as CollectorMetrics
-from hellotext_vtex.cli import app
+from hellotext_vtex.app import app
 from hellotext_vtex.settings import Settings
 from schemas.topics import TOPICS
 from streams.engine import transaction

@@ -167,6 +167,8 @@ async def test_what_is_wrong_with_a_store_is_told(run, empty_kafka):
     run("stores", "pause", "acme")
     assert run("stores", "list", "--json").json[0]["state"] == "paused"
     assert run("doctor").code == 0
+    asked = run("stores", "remove", "acme", "--json")
+    assert (asked.code, asked.out.strip(), "Disconnect acme?" in asked.err) == (1, "", True)  # no script reads it
 
 
 async def test_a_destination_that_takes_nothing_is_told(run, empty_kafka):

@@ -73,6 +73,8 @@ async def test_what_a_killed_replay_has_left_is_removed_by_the_next_one(empty_ka
     assert await listed(tables) == []
     dropped = await asyncio.to_thread(run, "replay", "--into", into, "--drop", "--json")
     assert (dropped.code, dropped.json) == (0, {"prefix": into, "deleted": 0}), dropped.err
+    nothing = await asyncio.to_thread(run, "replay", "--into", into, "--compare")
+    assert (nothing.code, f"nothing stands under {into}" in nothing.err) == (1, True), nothing.err
 
 
 async def made_by(kafka, live, end):

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from connectors.kafka.docker import image
-from hellotext_vtex.cli import app
+from hellotext_vtex.app import app
 from hellotext_vtex.settings import Settings
 from sandbox.serve import run_sandbox
 from sandbox.settings import SandboxSettings

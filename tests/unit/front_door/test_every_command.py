@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from connectors.kafka.secrets import SecretBox
-from hellotext_vtex.cli import app
+from hellotext_vtex.app import app
 from hellotext_vtex.commands.connect import _request
 from hellotext_vtex.settings import Settings
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.privacy.remains import Remain, Remains
-from hellotext_vtex.cli import app
+from hellotext_vtex.app import app
 from hellotext_vtex.commands.forget import _said, _show, _verdict
 from hellotext_vtex.demo import Difference
 from hellotext_vtex.replaying import Comparison, _is_kept, standing
