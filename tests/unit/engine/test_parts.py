@@ -211,6 +211,40 @@ class TestDisk:
             assert part.expired(START + DAY_MS, 100) == sorted(model, key=lambda key: (model[key][0], key))
             disks.close()
 
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(st.tuples(st.sampled_from("abcd"), st.booleans(), st.integers(0, 9), st.integers(0, 9)), max_size=12)
+    )
+    def test_every_old_row_is_offered_whatever_the_clock_says(self, history):
+        """Where the last look began, the next one goes on; a row that is dated back is found all the same."""
+        with tempfile.TemporaryDirectory() as folder:
+            disks = Disks(Path(folder))
+            part, model = disks.part(EXPIRING, 0), {}
+            for position, (key, restored, at, horizon) in enumerate(history):
+                if restored:
+                    part.restore([Record(key.encode(), b"1", 0, at)], position)
+                else:
+                    part.apply({key: b"1"}, at, position)
+                model[key] = at
+                old = sorted((key for key, at in model.items() if at <= horizon), key=lambda key: (model[key], key))
+                assert part.expired(horizon, 2) == old[:2]
+                part.apply(dict.fromkeys(old[:1]), at, position)
+                for gone in old[:1]:
+                    del model[gone]
+            disks.close()
+
+    def test_what_has_expired_is_stepped_over_once(self, tmp_path):
+        """A look begins at the oldest row of the last one: in front of it are deletions alone, maybe a million."""
+        part, began = Disks(tmp_path).part(EXPIRING, 0), []
+        scan = part._scan
+        part._scan = lambda prefix, first=b"": began.append(first) or scan(prefix, first)
+        part.apply({"old": b"1"}, START, 1)
+        part.apply({"new": b"1"}, START + DAY_MS, 2)
+        assert part.expired(START, 10) == ["old"]
+        part.apply({"old": None}, START + DAY_MS, 3)
+        assert [part.expired(START, 10) for _ in range(2)] == [[], []]
+        assert [int.from_bytes(first) for first in began] == [0, START, START + DAY_MS]
+
     def test_a_restart_finds_rows_and_position(self, tmp_path):
         """Rows and the position behind them are written together."""
         disks = Disks(tmp_path)
