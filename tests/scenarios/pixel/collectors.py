@@ -14,7 +14,7 @@ import httpx
 
 from connectors.kafka.connection import KafkaConnection
 from tests.pixel_load import Load
-from tests.scenarios.kafka.processes import until
+from tests.waiting import until
 
 PROCESS = Path(__file__).with_name("collector_process.py")
 ROOT = Path(__file__).parents[3]

@@ -3,6 +3,7 @@
 
 import { takeCalls } from "./calls.js";
 import { attempt, dropCookie, dropQueue, note, readCookie, readQueue, recall, writeCookie, writeQueue } from "./store.js";
+import { digest, plain, real, uuid } from "./values.js";
 
 const SOON = 50;
 const RETRY = 5000; // then twice as long each time, up to a minute
@@ -32,12 +33,6 @@ const recent = new Map();
 const done = new Set(); // ids that the collector has answered for
 const listeners = {};
 
-const uuid = () =>
-  crypto.randomUUID
-    ? crypto.randomUUID()
-    : "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) =>
-        (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
-
 const now = () => called || Date.now();
 const query = () => new URLSearchParams(location.search);
 const emit = (name, detail) => (listeners[name] || []).forEach((listener) => listener(detail));
@@ -54,20 +49,6 @@ const post = (path, body) =>
     body,
     keepalive: new Blob([body]).size < CARRIED,
   });
-
-// What the page gives, as it is now: it may go on changing its objects. What JSON cannot hold (a circle) is left out, and
-// half of a letter, which a cut through an emoji leaves, is replaced: it is no JSON to most readers.
-const writable = (_, value) =>
-  typeof value === "bigint" ? String(value) : typeof value === "string" && value.toWellFormed ? value.toWellFormed() : value;
-
-const plain = (given) => {
-  const kept = {};
-  for (const name of Object.keys(given || {})) {
-    const text = attempt(() => JSON.stringify(given[name], writable));
-    if (text !== undefined) kept[name] = JSON.parse(text);
-  }
-  return kept;
-};
 
 const cookie = (name, value) => {
   if (!silent() && !held()) writeCookie(name, value);
@@ -210,12 +191,6 @@ const keep = (session) => {
   }).then((response) => response.ok && note("hello_kept", session), () => {});
 };
 
-const digest = async (text) => {
-  if (!crypto.subtle) return text.length + ":" + text.slice(0, 64);
-  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return "v1:" + Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
-};
-
 // Tags fire twice: a theme's and a tag manager's, or VTEX's own messages (contracts/vtex NOTES 6, known issues). The same
 // told again within a moment is one event, as the tracking agent has it for clients without ids (docs/tracking.md). Who
 // gives an id knows best; the order form may become known between the two.
@@ -230,9 +205,6 @@ const once = (url, { event_id, order_form, ...content }, send) => {
   recent.set(told, { at, sent });
   return sent;
 };
-
-// Older clients and links write what they have not (contracts/hellotext A6.1).
-const real = (session) => session && session !== "undefined" && session !== "null";
 
 // What other pages could not send, or did not hear of again.
 const adopt = () => {
