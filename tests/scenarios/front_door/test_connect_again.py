@@ -47,19 +47,13 @@ def test_a_new_token_alone_changes_nothing_else(run):
     assert before["privacy"] == "gdpr"
 
 
-def test_another_country_brings_its_own_zone_and_currency(run):
-    """What stood was the other country's."""
-    assert run("connect", "--store", "bela", "--country", "MX", "--no-check", "--yes").code == 0
-
-    assert {name: _store(run)[name] for name in ("country", "timezone", "currency")} == {
-        "country": "MX", "timezone": "America/Mexico_City", "currency": "MXN",
-    }  # fmt: skip
-
-
-def test_an_empty_address_takes_infobip_away(run):
-    """And the account alone stands for its own address again."""
-    again = run("connect", "--vtex-account", "bela", "--infobip-url", "", "--no-check", "--yes")
+def test_what_hangs_on_something_given_goes_with_it(run):
+    """Another country brings its zone and currency, the account its own address; an empty address takes Infobip away."""
+    again = run("connect", "--vtex-account", "bela", "--country", "MX", "--infobip-url", "", "--no-check", "--yes")
 
     assert again.code == 0, again.err
-    assert _store(run)["infobip.url"] is None
-    assert _store(run)["vtex.url"] != "http://127.0.0.1:9"
+    store = _store(run)
+    assert (store["country"], store["timezone"], store["currency"]) == ("MX", "America/Mexico_City", "MXN")
+    assert store["vtex.url"] != "http://127.0.0.1:9"
+    assert store["infobip.url"] is None
+    assert store["origins"] == ["https://bela.example"]
