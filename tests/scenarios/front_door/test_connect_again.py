@@ -48,7 +48,7 @@ def test_a_new_token_alone_changes_nothing_else(run):
 
 
 def test_what_hangs_on_something_given_goes_with_it(run):
-    """Another country brings its zone and currency, the account its own address; an empty address takes Infobip away."""
+    """Another country brings its zone and currency, the account its own address; an empty one takes Infobip away."""
     again = run("connect", "--vtex-account", "bela", "--country", "MX", "--infobip-url", "", "--no-check", "--yes")
 
     assert again.code == 0, again.err
