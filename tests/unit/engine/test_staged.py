@@ -79,7 +79,8 @@ class TestFuses:
     def test_what_went_well_long_ago_does_not_hold_it_up(self):
         """It remembers a window, whatever went before: a million good records weigh no more than five hundred."""
         fuses = Fuses()
-        fuses.bad("agent", "topic", "acme", ValueError())
+        for _ in range(BLOWS_AT - 1):
+            fuses.bad("agent", "topic", "acme", ValueError())
         fuses.good("agent", "topic", {"acme": 1_000_000})
 
         assert failures(fuses) < 5 * WINDOW

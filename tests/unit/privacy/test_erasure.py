@@ -216,6 +216,21 @@ async def test_calls_that_wait_are_taken_back(lived):
     assert lived.both.hellotext.profiles == {}
 
 
+async def test_a_message_that_was_not_begun_is_reported_as_failed(lived):
+    """Whoever asked for it waits for its end."""
+    lived.message("offer.m3")
+    await lived.shard.settle()
+
+    traces, remains = await lived.look(emails=ANA["email"])
+    await lived.ask(traces, remains)
+    await lived.shard.settle()
+
+    key = topics.MESSAGE_REPORTS.key("acme", "offer.m3")
+    [told] = [orjson.loads(value)["data"] for at, value in lived.shard.outputs(topics.MESSAGE_REPORTS) if at == key]
+    assert (told["status"], told["error"]) == ("failed", "forgotten")
+    assert told.get("recipient") is None
+
+
 async def test_a_refusal_to_erase_is_told(lived):
     """The vendor says no: a dead letter says so, and it is not called erased."""
     lived.both.hellotext.answers(422, only="DELETE", json={"errors": [{"type": "not_allowed"}]})
