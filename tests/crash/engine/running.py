@@ -90,14 +90,6 @@ async def committed(kafka, name, partition=SHARD):
         return found
 
 
-async def until(what, holds):
-    """Wait until something holds, or fail saying what."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        await asyncio.sleep(0.02)
-
-
 def rows(worker, table, shard=SHARD):
     """Return a table's committed rows in the shard."""
     return {key: table.codec.decode(raw) for key, raw in worker.engine.part(table.name, shard).items("", 0)}

@@ -25,7 +25,8 @@ from streams.engine.settings import EffectSettings
 from streams.engine.transaction import EXIT_CLOCK, EXIT_FENCED, Transaction
 from streams.engine.turn import Turn
 from streams.engine.twins import know_fenced_instances, reason_to_leave
-from tests.crash.engine.running import COUNTS, HEARD, SHARD, Counting, committed, outcome_of, put, rows, running, until
+from tests.crash.engine.running import COUNTS, HEARD, SHARD, Counting, committed, outcome_of, put, rows, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 

@@ -11,10 +11,11 @@ from schemas import topics
 from streams.calls import handlers
 from streams.forward import ForwardAgent
 from streams.stores import Stores
-from tests.crash.engine.running import running, until
+from tests.crash.engine.running import running
 from tests.destinations import StandInHellotext
 from tests.scenarios.audit.test_dead_letters import SHARD, a_letter, bury, records
 from tests.stores import GivenDirectory, a_store
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 

@@ -30,6 +30,7 @@ from schemas.partition import shard_of
 from schemas.stores import InfobipAccess
 from schemas.vtex import Customer
 from tests.pixel_collector import PARTITIONS, connect, connected, read_topic
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 PROCESS = Path(__file__).with_name("worker_process.py")
@@ -125,13 +126,6 @@ async def put(kafka, topic, rows):
             await producer.send_and_wait(
                 kafka.topic(topic.name), value, key=topic.key("acme", key), partition=shard_of("acme", PARTITIONS)
             )
-
-
-async def until(what, holds, seconds=50):
-    """Wait until something holds."""
-    async with asyncio.timeout(seconds):
-        while not await holds():  # noqa: ASYNC110  told by processes and topics
-            await asyncio.sleep(0.2)
 
 
 async def states(kafka):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.front_door.commands import CommandLine
-from tests.scenarios.kafka.processes import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
 NOBODY = "127.0.0.1:9"

@@ -1,13 +1,8 @@
 """Watching processes and ports come and go."""
 
-import asyncio
 import os
 import socket
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-DEADLINE_S = 30.0
 
 
 def ended(pid: int) -> bool:
@@ -28,11 +23,3 @@ def listens(address: str) -> bool:
     except OSError:
         return False
     return True
-
-
-async def until(what: str, holds: Callable[[], bool], seconds: float = DEADLINE_S) -> None:
-    """Wait until something holds, or fail saying what."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"never happened: {what}"
-        await asyncio.sleep(0.02)

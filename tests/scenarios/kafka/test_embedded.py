@@ -20,7 +20,8 @@ from connectors.kafka.java import carried_java
 from connectors.kafka.ports import free_ports
 from connectors.kafka.readiness import wait_until_ready
 from connectors.kafka.resolve import BrokerWish, resolve_broker
-from tests.scenarios.kafka.processes import ended, listens, until
+from tests.scenarios.kafka.processes import ended, listens
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 ROOT = Path(__file__).resolve().parents[3]

@@ -143,13 +143,3 @@ class House:
                 count = sum(one["reason"] == reason for one in row["uncounted"])
                 found[row["agent"]] = found.get(row["agent"], 0) + count
         return found
-
-
-async def until(what, holds, seconds=60):
-    """Wait until something holds."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not await holds():  # noqa: ASYNC110  told by processes and topics
-                await asyncio.sleep(0.2)
-    except TimeoutError:
-        raise AssertionError(f"waited in vain: {what}") from None

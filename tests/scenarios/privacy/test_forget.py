@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.scenarios.privacy.house import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 EMAIL, PHONE = "anaximandra@shop.example", "+5511987654321"

@@ -11,7 +11,7 @@ from connectors.kafka.admin import open_admin
 from schemas import topics
 from schemas.partition import shard_of
 from tests.pixel_collector import PARTITIONS
-from tests.scenarios.privacy.house import until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 U = {"source": "hellotext", "medium": "sms", "campaign": "C1"}
