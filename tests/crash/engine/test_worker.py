@@ -22,8 +22,8 @@ from tests.crash.engine.running import (
     put,
     rows,
     running,
-    until,
 )
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 
