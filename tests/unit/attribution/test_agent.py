@@ -152,6 +152,17 @@ class TestSettled:
 
         assert shop.of() == ("click", "spring", 6_000)
 
+    async def test_visits_after_an_order_do_not_crowd_out_what_explains_it(self, shop):
+        """Of the many landings of a session an order keeps the latest fifty: of those before it."""
+        await shop.tell(landing("s1", email_hash=EMAIL), order(email_hash=EMAIL))
+        later = range(1, limits.ORDER_LANDINGS + 2)
+        await shop.tell(*[landing("s1", at=NOW + number * 60_000, id=f"l{number}") for number in later])
+        await shop.tick(366 * DAY)
+
+        await shop.tell(order(version=2, refunded=4_000, email_hash=EMAIL))
+
+        assert shop.of() == ("click", "spring", 6_000)
+
     async def test_an_erased_order_keeps_its_row_and_loses_its_identity(self, shop):
         """`forget` writes a tombstone: the money stays explained, the hashes go."""
         await shop.tell(report("delivered", at=NOW - HOUR), order(phone_hash=PHONE))

@@ -155,6 +155,14 @@ class TestCulprits:
         assert "cut" in letter.obstacle
         assert (letter.value, letter.size) == ("cmFpc2U=", 5)  # the key's length takes nothing from the value
 
+    async def test_a_letter_fits_where_its_record_did_not(self, shard):
+        """Of a value that is too large for the broker's topics as much is kept as is not."""
+        shard._state.record_limit = 100_000
+        await feed(shard, b"v" * 900_000)
+        letters = [value for _, value in shard.outputs(topics.DEAD_LETTERS)]
+        assert [50_000 < len(value) < 100_000 for value in letters] == [True, True]
+        assert {DeadLetter.model_validate_json(value).size for value in letters} == {900_000}
+
 
 class TestNotYet:
     """An agent may ask for what is outside."""
