@@ -100,6 +100,26 @@ class TestLateKnowledge:
         assert before == ("no touch in window", None, 10_000)
         assert shop.of() == ("click", "spring", 10_000)
 
+    async def test_a_cart_leads_from_a_session_to_its_order(self, shop):
+        """The checkout names no order; who landed there is known only afterwards, and only by the cart."""
+        await shop.tell(order(order_form_id="f1"), event("s1", action="checkout.started", order_form="f1"))
+        before = shop.of()
+
+        await shop.tell(landing("s1", id="e2"))
+
+        assert before == ("no touch in window", None, 10_000)
+        assert shop.of() == ("click", "spring", 10_000)
+
+    async def test_a_part_leads_from_a_session_to_the_group(self, shop):
+        """The pixel acts on an order by the name of another group, which VTEX's order goes by, too."""
+        await shop.tell(order(order_ids=["777-01"]), event("s1", action="order.placed", order="777-01"))
+        before = shop.of()
+
+        await shop.tell(landing("s1", id="e2"))
+
+        assert before == ("no touch in window", None, 10_000)
+        assert shop.of() == ("click", "spring", 10_000)
+
     async def test_a_message_that_was_another_ones_explains_no_order_any_more(self, shop):
         """Reports that name two recipients: the smaller one's, whichever came first; both one's orders are judged."""
         first, other = sorted((PHONE, h("phone", "+5511900000000")))
