@@ -135,3 +135,34 @@ class TestBreaker:
         for _ in range(8):
             breaker.bad()
         assert breaker._open_until - monotonic() <= 10.0
+
+    async def test_whoever_makes_no_call_after_all_lets_another_one_try(self):
+        """Else nobody would ever try again, and the destination stay closed."""
+        breaker = Breaker(after=1, first_s=0.0, longest_s=0.0)
+        breaker.bad()
+        await breaker.ready()
+        breaker.untried()
+        await asyncio.wait_for(breaker.ready(), 10)
+        assert breaker.open_since is not None
+
+    async def test_failures_count_in_a_row_only_and_the_first_pause_comes_again(self):
+        """An answer between them closes it, and it begins anew."""
+        breaker = Breaker(after=2, first_s=10.0, longest_s=300.0)
+        for answered in (True, False):
+            breaker.bad()
+            assert breaker.open_since is None
+            if answered:
+                breaker.good()
+        breaker.bad()
+        breaker.good()
+        breaker._open_until = 0.0
+        breaker.bad()
+        breaker.bad()
+        assert 9.0 < breaker._open_until - monotonic() <= 10.0
+
+    def test_a_destination_may_ask_for_more_time_never_for_less(self):
+        """Of two pauses the longer one holds."""
+        breaker = Breaker(after=5, first_s=1.0, longest_s=2.0)
+        breaker.pause(60.0)
+        breaker.pause(1.0)
+        assert breaker._open_until - monotonic() > 50.0

@@ -278,6 +278,12 @@ class TestEffects:
         await feed(shard, b"effect")
         assert [effect.id for effect in shard.effects()] == ["call-0", "call-2", "call-3"]
 
+    @pytest.mark.parametrize("value", [b"x", b"{}", None])
+    async def test_what_is_no_outcome_says_so(self, shard, value):
+        """The letter names what the record is not; nobody hears of it."""
+        await shard.feed(topics.EFFECTS_OUTCOMES, (b"acme/call-0", value))
+        assert [letter["reason"] for letter in shard.dead_letters()] == ["not an EffectOutcome"]
+
     async def test_an_outcome_is_told_once(self, shard, counter):
         """A second outcome for the same effect is a duplicate."""
         await feed(shard, b"effect")

@@ -133,6 +133,7 @@ class TestDeleted:
         ended = heard(started, outcome("done"), NOW)
 
         assert (call.id, call.forget, call.fields) == ("P1", True, {})
+        assert (call.serial, started.serial) == (KNOWN.serial + 1, KNOWN.serial + 1)
         assert (ended.state, ended.id, ended.fingerprint) == ("deleted", None, "")
         assert decide(ended, erase, NOW) == (ended, None)
 

@@ -4,6 +4,7 @@ import pytest
 
 from schemas.clock import to_ms
 from schemas.personal import hash_value
+from streams.tracking_rules.device import classify
 from tests.unit.tracking.conftest import NOW, PHONE, SECRET, told
 
 VTEX_ITEMS = [
@@ -176,6 +177,12 @@ class TestDevice:
             ("app", "app"),
             ("server", "other"),
         ]
+
+    @pytest.mark.parametrize("device", [{}, {"device": None}, {"device": {}}])
+    def test_whoever_says_nothing_of_a_device_has_some_other(self, device):
+        """Older records have none."""
+        classify(data := dict(device))
+        assert data == {"device": {"kind": "other"}}
 
 
 class TestConsent:
