@@ -91,7 +91,7 @@ class Backfill:
             position = self._fresh_start()
         if position != self._source.position(self.resource) or "fields" not in position:
             position["fields"] = fields  # a row of an older version tells none
-            await self._source.journal.write(self._source.moving(self.resource, position))
+            await self._source.move(self.resource, position)
         if position.get("finished"):
             return
         self._began, self._began_with = time.monotonic(), int(position["base"])
@@ -198,7 +198,7 @@ class Backfill:
     async def _advance(self, read: int, rest: list[Any]) -> None:
         position = self._progress(read)
         position.update(base=position["done"], slices=rest)
-        await self._source.journal.write(self._source.moving(self.resource, position))
+        await self._source.move(self.resource, position)
         tell = log.info if read else log.debug
         tell(
             "a slice was read", store=self._source.name, resource=self.resource, done=position["done"],
@@ -222,7 +222,7 @@ class Backfill:
         position = self._progress(0)
         seconds = round(time.monotonic() - self._began, 1)
         position.update(finished=True, total=position["done"], left_s=0, slices=[], ended=self._source.client.now())
-        await self._source.journal.write(self._source.moving(self.resource, position))
+        await self._source.move(self.resource, position)
         log.info(
             "everything was read once", store=self._source.name, resource=self.resource, done=position["done"],
             seconds=seconds,

@@ -80,7 +80,7 @@ class OrderFeed:
             gaps.append(await self._repair(now))
         # From here on the feed holds whatever happens.
         moved = {**position, "whole_until": now, "configured": position.get("configured", now), "gaps": gaps}
-        await self._move(moved)
+        await self._source.move(RESOURCE, moved)
         self._watched_at = self._saved_at = time.monotonic()
 
     async def _repair(self, now: int) -> list[int]:
@@ -101,10 +101,7 @@ class OrderFeed:
         for gap in [gap for gap in position.get("gaps", []) if gap[2] <= now]:
             await self._lists.repair(Window(gap[0], gap[1]))
             left = [other for other in self._source.position(RESOURCE)["gaps"] if other != gap]
-            await self._move({**self._source.position(RESOURCE), "gaps": left})
-
-    async def _move(self, position: dict[str, Any]) -> None:
-        await self._source.journal.write(self._source.moving(RESOURCE, position))
+            await self._source.move(RESOURCE, {**self._source.position(RESOURCE), "gaps": left})
 
     def _wants(self, config: dict[str, Any] | None) -> bool:
         if config is None:

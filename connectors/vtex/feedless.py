@@ -45,7 +45,7 @@ class ListFollower:
         async for rows in self._lists.happened(window, fallen=wide):
             read += await self._read([row for row in rows if self._marks.get(row.id) != row.mark])
         moved = {**position, "listed": now, **({"wide": now} if wide else {})}
-        await self._source.journal.write(self._source.moving(LISTED, moved))
+        await self._source.move(LISTED, moved)
         return read
 
     async def _read(self, news: list[ListRow]) -> int:

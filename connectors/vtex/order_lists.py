@@ -56,9 +56,9 @@ class OrderLists:
                 await self.write(rows, Urgency.BACKFILL, self._source.moving(BACKFILL, position))
             position = advanced(position, done, before=before, seconds=time.monotonic() - began)
             position["until"] = window.start
-            await self._move(BACKFILL, position)
+            await self._source.move(BACKFILL, position)
         position = {**position, "finished": True, "total": position["done"], "left_s": 0}
-        await self._move(BACKFILL, position)
+        await self._source.move(BACKFILL, position)
         log.info("orders were read once", store=self._source.name, done=position["done"])
 
     async def _fresh_start(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class OrderLists:
         """Return seconds until invoiced orders are to be read again; the first reading has them all."""
         last = self._source.position(REFUNDS).get("at")
         if last is None:
-            await self._move(REFUNDS, {"at": self._source.client.now(), "read": 0})
+            await self._source.move(REFUNDS, {"at": self._source.client.now(), "read": 0})
             return self._settings.refunds_every
         return max(0.0, float(last) / 1000 + self._settings.refunds_every - self._source.client.now() / 1000)
 
@@ -103,7 +103,7 @@ class OrderLists:
         async for rows in self.rows(window, Urgency.REPAIR, by="invoicedDate"):
             await self.write(rows, Urgency.REPAIR)
             read += len(rows)
-        await self._move(REFUNDS, {"at": now, "read": read})
+        await self._source.move(REFUNDS, {"at": now, "read": read})
 
     async def rows(
         self, window: Window, urgency: Urgency, *, by: str = "creationDate", status: str | None = None
@@ -135,9 +135,6 @@ class OrderLists:
         await self._source.journal.write(in_turn(self._purchases.stage(readings, "list"), last))
         self._source.owed.update(readings.absent)
         return readings.absent
-
-    async def _move(self, resource: str, position: dict[str, Any]) -> None:
-        await self._source.journal.write(self._source.moving(resource, position))
 
 
 def _minutes(window: Window) -> float:

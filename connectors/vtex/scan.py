@@ -75,7 +75,7 @@ class Scan:
             missing = await self._missing(inventory)
         written = self._source.journal.events - before
         position = {**self._source.position(RESOURCE), "at": began, "known": known, "missing": missing}
-        await self._source.journal.write(self._source.moving(RESOURCE, position))
+        await self._source.move(RESOURCE, position)
         log.info(
             "customers were scanned", store=self._source.name, scanned=scanned, known=known, missing=missing,
             events=written,

@@ -21,7 +21,7 @@ class Source:
     """One store, opened: its connection, its account's interfaces, its journal, and where its resources stand.
 
     Attributes:
-        positions: of each resource, as last committed; see `position` and `moving`.
+        positions: of each resource, as last committed; see `position` and `move`.
         turns: of the process.
         status: what is wrong with which reader, for people.
         owed: orders that VTEX did not answer yet to others than the feed, which asks for them again.
@@ -57,6 +57,10 @@ class Source:
     def position(self, resource: str) -> dict[str, Any]:
         """Return a copy of where a resource stands; empty when it was never read."""
         return dict(self.positions.get(resource, {}))
+
+    async def move(self, resource: str, position: dict[str, Any]) -> None:
+        """Move a resource's cursor, in a step of its own."""
+        await self.journal.write(self.moving(resource, position))
 
     def moving(self, resource: str, position: dict[str, Any]) -> Build:
         """Return what has a step move a resource's cursor."""

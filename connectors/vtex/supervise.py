@@ -98,4 +98,4 @@ async def _tell(source: Source) -> None:
     """Keep the store's problems and rests in a cursor row, for the console and the terminal."""
     now, told = source.status.position, source.position(STATUS)
     if now != told and any(row.get(name) for row in (now, told) for name in ("problems", "rests_until")):
-        await source.journal.write(source.moving(STATUS, now))
+        await source.move(STATUS, now)
