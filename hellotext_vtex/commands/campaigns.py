@@ -44,6 +44,9 @@ def list_campaigns(store: Store, json: Json = False) -> None:
     if json:
         print_json([row.model_dump(mode="json") for row in rows])
         return
+    if not rows:
+        print(f"Nothing is said of a campaign of {store}: `campaigns set` or `import` says it.")
+        return
     table = Table(*COLUMNS[:7])
     for row in rows:
         cost = None if row.cost_micros is None or row.currency is None else FIGURES.cost(row.cost_micros, row.currency)

@@ -53,6 +53,7 @@ def test_a_store_that_is_not_connected_is_told_with_those_that_are(run):
         assert "'unknwon'" in error["message"], command
         assert "acme, bela" in error["message"], command
     assert run("campaigns", "list", "--store", "acme", "--json").json == []
+    assert run("campaigns", "list", "--store", "acme").out.startswith("Nothing is said of a campaign of acme: ")
 
 
 async def test_what_a_store_that_was_removed_left_can_still_be_read(run, kafka):
