@@ -29,6 +29,7 @@ from hellotext_vtex.keys import open_box
 from hellotext_vtex.running import with_broker
 from hellotext_vtex.settings import Settings, SettingsError, misspelt
 from hellotext_vtex.state_folder import is_open
+from schemas.clock import DAY_MS
 from schemas.topics import TOPICS
 
 BROKER_S: Final = 5.0
@@ -37,6 +38,8 @@ MARKERS: Final = 100
 NO_TOPIC: Final = "none exists yet"
 MISSING: Final = "missing"
 LOW_DISK: Final = 1 << 30
+OFFSETS_SETTING: Final = "offsets.retention.minutes"
+DAY_MINUTES: Final = 24 * 60
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -62,7 +65,7 @@ async def _house(settings: Settings) -> list[Finding]:
     topics = await _guarded(_topics, settings)
     if topics.detail.startswith((NO_TOPIC, MISSING)):
         return [topics]
-    looks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (_stores, _workers)
+    looks: tuple[Callable[[Settings], Awaitable[Finding]], ...] = (_offsets, _stores, _workers)
     return [topics, *[await _guarded(look, settings) for look in looks], *await _readers(settings)]
 
 
@@ -134,6 +137,23 @@ def _key(settings: Settings) -> Finding:
         return Finding("secrets key", "wrong", str(error))
     where = "SECRETS_KEY" if settings.secrets_key else str(settings.state_folder / "secrets.key")
     return Finding("secrets key", "ok", where)
+
+
+async def _offsets(settings: Settings) -> Finding:
+    """Look for how long brokers remember how far workers were: as long as the inputs are kept, or they count twice."""
+    async with open_admin(settings.connection()) as admin:
+        told = await admin.of_brokers(OFFSETS_SETTING)
+    kept, needed = min(map(int, told), default=None), max(topic.retention_ms or 0 for topic in TOPICS) // DAY_MS
+    if kept is None:
+        return Finding("offsets", "ok", f"the broker does not tell its {OFFSETS_SETTING}")
+    days = kept // DAY_MINUTES
+    if days < needed:
+        return Finding(
+            "offsets", "warning",
+            f"the broker forgets how far workers were when they are away for {days} days, and they would count anew: "
+            f"set its {OFFSETS_SETTING} to {needed * DAY_MINUTES} or more ({needed} days, as long as topics are kept)",
+        )  # fmt: skip
+    return Finding("offsets", "ok", f"kept for {days} days while no worker is there")
 
 
 async def _topics(settings: Settings) -> Finding:

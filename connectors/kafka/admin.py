@@ -117,6 +117,15 @@ class Admin:
             found[name] = {entry[0]: entry[1] for entry in entries if entry[3] == SET_ON_THE_TOPIC}
         return found
 
+    async def of_brokers(self, setting: str) -> list[str]:
+        """Return a setting's values, one for each broker that tells it: none does without the right to ask."""
+        found = []
+        for broker in (await self._client.describe_cluster())["brokers"]:
+            wanted = [(ConfigResourceType.BROKER, str(broker["node_id"]), [setting])]
+            answer = await self._client._send_request(DescribeConfigsRequest(wanted), broker["node_id"])  # noqa: SLF001  as above
+            found += [entry[1] for code, _, _, _, entries in answer.resources if not code for entry in entries]
+        return found
+
     async def set_settings(self, topics: Mapping[str, Mapping[str, str]]) -> None:
         """Replace the settings that stand on topics: a setting left out goes back to the broker's default."""
         wanted = [ConfigResource(ConfigResourceType.TOPIC, name, dict(of)) for name, of in topics.items()]

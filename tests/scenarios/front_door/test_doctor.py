@@ -1,5 +1,6 @@
 """Doctor, where something does not work: what happened, and what to do."""
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import subprocess
 import pytest
 from cryptography.fernet import Fernet
 
+from connectors.kafka.embedded import EmbeddedKafka
 from tests.scenarios.front_door.commands import CommandLine
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120)]
@@ -88,3 +90,18 @@ def test_a_wrong_key_and_the_way_out(empty_kafka, tmp_path):
     assert run("stores", "remove", "acme", "--yes", **other).code == 0
     assert run("connect", *KEYS, **other).code == 0
     assert run("doctor", **other).code == 0
+
+
+@pytest.mark.parametrize(("minutes", "state"), [(7 * 1440, "warning"), (730 * 1440, "ok")])
+def test_a_broker_that_forgets_how_far_workers_were(tmp_path, minutes, state):
+    """Kafka's own default is a week: workers that are away for longer would count two years of topics anew."""
+    kafka = asyncio.run(EmbeddedKafka(settings={"offsets.retention.minutes": minutes}).start())
+    try:
+        run = CommandLine(tmp_path, {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers})
+        assert run("topics", "create").code == 0
+        doctor = run("doctor", "--json")
+    finally:
+        asyncio.run(kafka.stop())
+
+    assert (doctor.code, findings(doctor)["offsets"][0]) == (0, state)
+    assert f"{minutes // 1440} days" in findings(doctor)["offsets"][1]
