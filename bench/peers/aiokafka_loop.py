@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 
 import aiokafka.producer.sender
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.003
@@ -87,4 +88,4 @@ async def main():
     await consumer.stop()
 
 
-asyncio.run(main())
+uvloop.run(main())

@@ -4,6 +4,8 @@ import asyncio
 import sys
 import time
 
+import uvloop
+
 from schemas import topics
 from streams.engine.agent import JSON, RAW, Agent, Batch, Shard, Table
 from streams.engine.settings import EngineSettings
@@ -95,4 +97,4 @@ async def main() -> None:
     watching.cancel()
 
 
-asyncio.run(main())
+uvloop.run(main())

@@ -7,6 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import uvloop
+
 from bench.load import STORES
 from connectors.kafka.connection import KafkaConnection
 from schemas import topics
@@ -82,4 +84,4 @@ async def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-asyncio.run(main())
+uvloop.run(main())

@@ -75,8 +75,10 @@ class Fetched(NamedTuple):
 class FetchThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, with the engine's consumer settings and a fetch that does not poll."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, consumer: Any, *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
+        # Of the same kind as the worker's loop: left to itself, the thread would run asyncio's own beside uvloop.
+        super().__init__(consumer, loop=loop, thread_loop=type(loop)(), **kwargs)
+        self._close_thread_loop_on_stop = True
         # Looked at by the worker's thread, which may be there before this one has begun.
         self.positions: dict[Any, int | None] = {}
         self.refusals = Refusals()

@@ -64,6 +64,8 @@ INTERNALS: Final = (
     Internal("faust.transport.drivers.aiokafka:Consumer._new_consumer_thread", "consumer", "makes the thread", "0870ec53dea7"),
     Internal("faust.transport.drivers.aiokafka:Producer._new_producer", "consumer", "makes Faust's producer", "e72355c3430e"),
     Internal(f"{_THREAD}._create_worker_consumer", "fetch", "replaced: makes the aiokafka consumer", "c2701bfc3e6f"),
+    Internal("mode.threads:ServiceThread.__init__", "fetch", "notes whether to close the thread's loop", "82979878990c"),
+    Internal("mode.threads:ServiceThread._start_thread", "fetch", "closes it at the end", "a06373478446"),
     Internal(f"{_THREAD}.seek_to_committed", "consumer", "returns the committed offset of every partition", "775ab0adc4b0"),
     Internal("faust.assignor.partition_assignor:PartitionAssignor._get_copartitioned_groups", "assignor", "replaced: topics by number of partitions", "82b7a3764ad5"),
     Internal("faust.assignor.partition_assignor:PartitionAssignor._perform_assignment", "assignor", "assigns one group of topics together, changelogs too", "1e0bf2c5c8f4"),

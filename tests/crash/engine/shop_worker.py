@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+import uvloop
+
 from schemas.clock import to_text
 from streams.engine import shard
 from streams.engine.effect import Effect, EffectOutcome
@@ -169,7 +171,7 @@ def main() -> int:
         loop.add_signal_handler(signal.SIGUSR1, lambda: dumps.append(loop.create_task(dump())))
         return await worker.run(on_ready=lambda: (args.folder / f"ready-{args.instance}").write_text(str(time.time())))
 
-    return asyncio.run(run())
+    return uvloop.run(run())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """A worker of the product that kills itself at points of its transactions: `run_worker`, watched by a `SelfKiller`."""
 
 import argparse
-import asyncio
 import os
 import sys
 from pathlib import Path
 
 import httpx
+import uvloop
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.secrets import SecretBox
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--instance", required=True)
     parser.add_argument("--self-kill", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
-    return asyncio.run(run(parser.parse_args()))
+    return uvloop.run(run(parser.parse_args()))
 
 
 if __name__ == "__main__":
