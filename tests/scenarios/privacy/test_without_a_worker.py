@@ -24,7 +24,7 @@ def test_a_request_waits_for_a_worker(empty_kafka, tmp_path):
     odd = run("forget", "--store", "acme", "--phone", "call me", "--yes")
 
     assert (nobody.code, nobody.json["complete"], nobody.json["places"]) == (0, True, [])
-    assert (declined.code, "customers 0" in declined.out, "Erase all of it?" in declined.out) == (1, True, True)
+    assert (declined.code, "customers 0" in declined.out, "Erase all of it?" in declined.err) == (1, True, True)
     assert requests.out.count('"action": "forget"') == 1
     assert (asked.code, "no worker has taken the request" in asked.json["waited"]) == (1, True)
     assert not {"ana@", "98765"} & {part for part in ("ana@", "98765") if part in requests.out + asked.out + asked.err}
