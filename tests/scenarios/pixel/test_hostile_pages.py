@@ -122,6 +122,7 @@ async def test_many_events_are_one_write(kafka, site):
           Storage.prototype.setItem = function (...given) { window.writes++; return write.apply(this, given); };
         """)
         (writes, kept), _ = await visit(page, url, """async () => {
+          while (localStorage.getItem("hello_queue")) await new Promise((over) => setTimeout(over, 20));
           window.writes = 0;
           for (let n = 0; n < 300; n++) Hellotext.track("x.many", {metadata: {n}});
           await Promise.resolve().then(() => 0);
