@@ -21,7 +21,6 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self
@@ -101,7 +100,6 @@ class EmbeddedKafka:
         if self._port is not None:
             require_free(self._port)
         runtime = await asyncio.to_thread(prepare, self._cache, self._java_home, self._progress)
-        runtime = replace(runtime, lasting=self._lasting)
         try:
             self._open_folder()
             await self._start_somewhere(runtime)
@@ -210,7 +208,7 @@ class EmbeddedKafka:
         return {
             number: Node(
                 runtime, number, self._folder / f"node-{number}", ports, self._heap, self._owner,
-                remove=self._folder if self._data is None else None, settings=self._settings,
+                remove=self._folder if self._data is None else None, settings=self._settings, lasting=self._lasting,
             )
             for number in numbers
         }  # fmt: skip

@@ -36,6 +36,7 @@ class Node:
         owner: pid of the process with which it ends.
         remove: folder to remove when the owner is gone; None keeps the data.
         settings: of the broker, above ours.
+        lasting: whether it is there to stay: slower to start, faster after a minute (runtime.py).
     """
 
     runtime: Runtime
@@ -46,6 +47,7 @@ class Node:
     owner: int
     remove: Path | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+    lasting: bool = False
     pid: int | None = field(default=None, init=False)
     _leash: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     _record: Path | None = field(default=None, init=False)
@@ -90,7 +92,12 @@ class Node:
         order = {
             "owner": self.owner,
             "command": self.runtime.command(
-                "kafka.Kafka", str(self.properties), heap=self.heap, temporary=self.folder / "tmp", record=self._record
+                "kafka.Kafka",
+                str(self.properties),
+                heap=self.heap,
+                temporary=self.folder / "tmp",
+                record=self._record,
+                lasting=self.lasting,
             ),
             "log": str(self.log),
             "grace": 0 if self.remove else GRACE_S,

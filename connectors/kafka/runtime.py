@@ -28,24 +28,19 @@ takes a third less of the processor once a minute of work has been compiled."""
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A Java and the folder of the jars.
-
-    Attributes:
-        java: the installation.
-        jars: the folder.
-        lasting: whether what it runs is there to stay, so that the second compiler is worth its start.
-    """
+    """A Java and the folder of the jars."""
 
     java: Java
     jars: Path
-    lasting: bool = False
 
     @property
     def archive(self) -> Path:
         """The class archive of this Java and these jars: loading classes from it halves the start (JEP 350)."""
         return self.jars / f"classes-{self.java.version}.jsa"
 
-    def command(self, main: str, *arguments: str, heap: str, temporary: Path, record: Path | None = None) -> list[str]:
+    def command(
+        self, main: str, *arguments: str, heap: str, temporary: Path, record: Path | None = None, lasting: bool = False
+    ) -> list[str]:
         """Return the command line of a JVM.
 
         Args:
@@ -54,10 +49,11 @@ class Runtime:
             heap: size of the heap, such as `384m`.
             temporary: folder for unpacked native libraries.
             record: write an archive of loaded classes there when it ends.
+            lasting: whether it is there to stay, so that the second compiler is worth its start.
         """
         classpath = ":".join(str(self.jars / jar.file) for jar in pinned().jars)
         flags = [*JVM_FLAGS, f"-Xmx{heap}", f"-Djava.io.tmpdir={temporary}"]
-        if not self.lasting:
+        if not lasting:
             flags.append(FIRST_COMPILER)
         if self.archive.exists():
             flags.append(f"-XX:SharedArchiveFile={self.archive}")

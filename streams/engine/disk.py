@@ -196,10 +196,9 @@ class DiskPart:
         row = self._read(full)
         if not self._expires:
             return row
-        stamp = None if row is None else row[:STAMP_SIZE]
         if len(self._stamps) < REMEMBERED:
-            self._stamps[full] = stamp
-        return row[STAMP_SIZE:] if row and stamp and STAMP.unpack(stamp)[0] > horizon else None
+            self._stamps[full] = row and row[:STAMP_SIZE]
+        return row[STAMP_SIZE:] if row and STAMP.unpack_from(row)[0] > horizon else None
 
     def apply(self, writes: Mapping[str, bytes | None], at: int, position: int) -> None:
         batch = WriteBatch(raw_mode=True)
