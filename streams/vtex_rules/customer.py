@@ -75,7 +75,7 @@ def _usable(value: Any) -> Any:
 
 def place_of(read: CustomerRead) -> dict[str, Any]:
     """Return what a read tells of the customer's address; nothing when it did not look."""
-    usable = {name: _text(value) if isinstance(value, str) else value for name, value in (read.address or {}).items()}
+    usable = {name: _usable(value) for name, value in (read.address or {}).items()}
     address = {name: value for name, value in usable.items() if value is not None}
     return {"address": address} if address else {}
 
