@@ -145,6 +145,14 @@ class Admin:
 
         return await self._everywhere(known)
 
+    async def _gone(self, names: frozenset[str]) -> bool:
+        """Whether no broker that answers lists any of the topics."""
+
+        async def forgotten(broker: int) -> bool:
+            return names.isdisjoint(await self.shapes(broker))
+
+        return await self._everywhere(forgotten)
+
     async def _stand(self, topics: Mapping[str, Mapping[str, str]]) -> bool:
         """Whether every broker that answers knows the topics' settings."""
 
@@ -201,10 +209,19 @@ class Admin:
         return all(not found[0] and not found[5] for answer in described for found in answer.groups)
 
     async def delete(self, names: Iterable[str]) -> None:
-        """Delete topics."""
-        wanted = list(names)
-        if wanted:
-            await self._client.delete_topics(wanted)
+        """Delete topics, in one request; return when no broker lists them.
+
+        Raises:
+            ProvisioningRefused: the broker refused one, and why; one that is not there is as wished.
+        """
+        wanted = frozenset(names)
+        if not wanted:
+            return
+        answer = await self._client.delete_topics(sorted(wanted))
+        for name, code in answer.topic_error_codes:
+            if code and for_code(code) is not UnknownTopicOrPartitionError:
+                raise ProvisioningRefused(f"the broker does not delete topic {name}: {for_code(code).__name__}")
+        await self._until(f"topics {', '.join(sorted(wanted))} are gone", lambda: self._gone(wanted))
 
 
 @asynccontextmanager

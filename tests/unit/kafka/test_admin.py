@@ -3,12 +3,17 @@
 from types import SimpleNamespace
 
 import pytest
-from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    NodeNotReadyError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
 from connectors.kafka import admin
 from connectors.kafka.admin import SET_ON_THE_TOPIC, Admin
-from connectors.kafka.errors import BrokerUnreachable
+from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
 
 KNOWN = {"topic": "t", "error_code": 0, "partitions": [{"leader": 1, "replicas": [1, 2, 3]}]}
 LEADERLESS = {**KNOWN, "partitions": [{"leader": -1, "replicas": [1, 2, 3]}]}
@@ -77,6 +82,35 @@ async def test_settings_are_set_when_every_broker_that_answers_knows_them(monkey
     for late in (SMALL, ABSENT):
         with pytest.raises(BrokerUnreachable, match="in vain until settings of t are seen"):
             await Admin(Cluster([LARGE], [LARGE], [late])).set_settings({"t": {"segment.bytes": "9"}})
+
+
+class Deleting(Cluster):
+    """A cluster that answers a deletion with one code for each topic."""
+
+    code = 0
+
+    async def delete_topics(self, names):
+        """Answer; what brokers list stays as it was."""
+        return SimpleNamespace(topic_error_codes=[(name, self.code) for name in names])
+
+
+async def test_topics_are_deleted_when_no_broker_lists_them(monkeypatch):
+    """Also when the one that is asked first has forgotten, and another one has not; one that is down is not asked."""
+    monkeypatch.setattr(admin, "HEARD_TIMEOUT_S", 0.05)
+
+    await Admin(Deleting([], None, [])).delete(["t"])
+    with pytest.raises(BrokerUnreachable, match="in vain until topics t are gone"):
+        await Admin(Deleting([], [], [KNOWN])).delete(["t"])
+
+
+async def test_a_deletion_that_is_refused_is_told_and_one_of_nothing_is_not():
+    """By its topic and the broker's reason: who may not delete reads it instead of a count of topics."""
+    cluster = Deleting([])
+    cluster.code = UnknownTopicOrPartitionError.errno
+    await Admin(cluster).delete(["t"])
+    cluster.code = TopicAuthorizationFailedError.errno
+    with pytest.raises(ProvisioningRefused, match="does not delete topic t: TopicAuthorizationFailedError"):
+        await Admin(cluster).delete(["t"])
 
 
 @pytest.mark.parametrize(
