@@ -1,7 +1,8 @@
-"""What an event costs beside many keys: `python -m bench.peers.table_cost memory|disk KEYS`.
+"""What an event costs beside many keys: `python -m bench.peers.table_cost memory|disk|dict KEYS`.
 
 Prints CPU microseconds of the main thread, without Kafka: of an event of job (b) (95 % of the ids are new, 5 % among
 all that were seen), and of reading and writing one key chosen at random among all: the worst that can be asked.
+`dict` is Python's own, without an engine: what the processor's caches miss there, every table in memory misses.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -60,6 +62,18 @@ def fill(part: Part, keys: int) -> None:
     gc.collect()  # what a worker does as it goes
 
 
+def told(keys: int) -> Iterator[list[bytes]]:
+    """Yield the ids of each batch, beside so many that were seen."""
+    chance, new = random.Random(7), keys
+    for _ in range(TURNS):
+        ids = []
+        for _ in range(BATCH):
+            old = chance.random() < 0.05
+            ids.append(_name(chance.randrange(new) if old else new).encode())
+            new += not old
+        yield ids
+
+
 async def event(table: Table, folder: Path, keys: int) -> float:
     """Return the cost of an event of job (b) beside so many ids."""
     parts = Parts({table.name: table}, folder)
@@ -69,12 +83,10 @@ async def event(table: Table, folder: Path, keys: int) -> float:
     shard = MemoryShard([Deduplicate(table)], now=FILLED_AT + 1, folder=folder)
     if not table.disk:
         fill(shard._parts[table.name], keys)  # noqa: SLF001  a bench may
-    chance, spent, new = random.Random(7), 0.0, keys
-    for _ in range(TURNS):
-        for _ in range(BATCH):
-            old = chance.random() < 0.05
-            shard.put(topics.PIXEL_EVENTS, b"store/1", _name(chance.randrange(new) if old else new).encode())
-            new += not old
+    spent = 0.0
+    for ids in told(keys):
+        for one in ids:
+            shard.put(topics.PIXEL_EVENTS, b"store/1", one)
         started = time.thread_time()
         await shard.run()
         spent += time.thread_time() - started
@@ -99,10 +111,36 @@ def key(table: Table, folder: Path, keys: int) -> float:
     return spent / (TURNS * BATCH) * 1e6
 
 
+def bare(keys: int) -> tuple[float, float]:
+    """Return both costs of a dict alone."""
+    rows = {_name(number): (FILLED_AT, b"1") for number in range(keys)}
+    spent = {"event": 0.0, "key": 0.0}
+    for ids in told(keys):
+        started = time.thread_time()
+        for one in ids:
+            name = one.decode()
+            if name not in rows:
+                rows[name] = (FILLED_AT, b"1")
+        spent["event"] += time.thread_time() - started
+    chance = random.Random(7)
+    for _ in range(TURNS):
+        wanted = [_name(chance.randrange(keys)) for _ in range(BATCH)]
+        started = time.thread_time()
+        for name in wanted:
+            rows.get(name)
+        rows.update(dict.fromkeys(wanted, (FILLED_AT, b"2")))
+        spent["key"] += time.thread_time() - started
+    return spent["event"] / (TURNS * BATCH) * 1e6, spent["key"] / (TURNS * BATCH) * 1e6
+
+
 def main() -> None:
     """Measure both, each in a folder of its own, with the garbage collector set as in a worker."""
     gc.set_threshold(*GC_THRESHOLD)
     kind, keys = sys.argv[1], int(sys.argv[2])
+    if kind == "dict":
+        for cost in bare(keys):
+            print(f"{cost:.3f}", flush=True)
+        return
     for measure in (lambda folder: asyncio.run(event(_table(kind, ttl=True), folder, keys)),
                     lambda folder: key(_table(kind, ttl=False), folder, keys)):  # fmt: skip
         folder = Path(tempfile.mkdtemp(prefix="bench-"))
