@@ -82,6 +82,8 @@ def send_again(
 ) -> None:
     """Put originals back into their topics, and remove their letters; each once, however often it is asked.
 
+    Exit code 1: a letter that was named was not sent, or letters wait and none of them can be sent.
+
     Example: hellotext-vtex dead-letters redrive --store acme --step tracking --dry-run
     """
     settings = connected(quiet=True)
@@ -101,6 +103,10 @@ def send_again(
     missing = wanted - {one.letter.letter for one in results}
     if missing:
         fail(f"there is no letter {', '.join(sorted(missing))}: hellotext-vtex dead-letters list")
+    stuck = sorted(one.letter.letter for one in results if one.outcome == "impossible")
+    if stuck and (wanted or len(stuck) == len(results)):
+        which = f"not sent again: {', '.join(stuck)}" if wanted else "none of the letters that wait can be sent again"
+        fail(f"{which}; why stands beside each, and dead-letters remove puts away what nobody needs")
 
 
 def put_away(
