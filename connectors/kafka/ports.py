@@ -25,7 +25,8 @@ def is_free(port: int, host: str = HOST) -> bool:
 def free_ports(count: int) -> list[int]:
     """Return different ports where nobody listens."""
     found: list[int] = []
-    for port in random.sample(RANGE, len(RANGE)):
+    # Not the shared generator: processes that seed it alike, as tests do, would all come upon the same port at once.
+    for port in random.Random().sample(RANGE, len(RANGE)):
         if len(found) == count:
             break
         if is_free(port):

@@ -1,6 +1,7 @@
 """What brokers and clients are told: properties, security, ports, Docker, sealed secrets."""
 
 import asyncio
+import random
 import socket
 import ssl
 from pathlib import Path
@@ -129,6 +130,15 @@ class TestPorts:
     def test_different_free_ports(self):
         """As many as asked for, none twice."""
         assert len(set(free_ports(6))) == 6
+
+    def test_processes_that_are_seeded_alike_choose_differently(self):
+        """Each would see the other's port free, and start what takes seconds to listen there."""
+        chosen = []
+        for _ in range(2):
+            random.seed(7)
+            chosen.append(free_ports(6))
+
+        assert chosen[0] != chosen[1]
 
     def test_a_taken_port_is_refused(self):
         """The message names it and says what to do."""
