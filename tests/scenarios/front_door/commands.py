@@ -39,7 +39,7 @@ class CommandLine:
         """Run a command to its end."""
         done = subprocess.run(
             self.command(*arguments), cwd=self.folder, env={**_clean(), **self.environment, **environment},
-            input=stdin, capture_output=True, text=True, timeout=120, check=False,
+            input=stdin, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         return Ran(done.returncode, done.stdout, done.stderr)
 
