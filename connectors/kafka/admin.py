@@ -22,7 +22,7 @@ from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused
+from connectors.kafka.errors import BrokerUnreachable, ProvisioningRefused, TopicMissing
 from connectors.kafka.readiness import refused_by
 
 HEARD_TIMEOUT_S: Final = 30.0
@@ -40,6 +40,25 @@ class TopicShape:
     replication: int
     ready: bool
     """Whether every partition has a leader."""
+
+
+def require_topics(connection: KafkaConnection, shapes: Mapping[str, TopicShape], names: Iterable[str]) -> None:
+    """Refuse to go on without topics.
+
+    Args:
+        connection: to the broker.
+        shapes: the topics that there are (`Admin.shapes`).
+        names: of the topics wanted, with the prefix.
+
+    Raises:
+        TopicMissing: some do not exist; names them.
+    """
+    missing = sorted(set(names) - shapes.keys())
+    if missing:
+        raise TopicMissing(
+            f"topics {', '.join(missing)} do not exist at {connection.bootstrap_servers}: "
+            "create them with `hellotext-vtex topics create`, or correct TOPIC_PREFIX"
+        )
 
 
 class Admin:

@@ -9,22 +9,18 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from connectors.kafka.admin import open_admin
+from connectors.kafka.admin import open_admin, require_topics
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.errors import BrokerUnreachable, TopicMissing
-from connectors.kafka.reader import IDLE_FETCH_MS, PATIENCE_S, POLL_MS, stop_consumer
+from connectors.kafka.errors import BrokerUnreachable
+from connectors.kafka.progress import GROUP
+from connectors.kafka.reader import IDLE_FETCH_MS, PATIENCE_S, POLL_MS, Place, stop_consumer
 from connectors.kafka.watermarks import high_watermarks
 from schemas.topics import EVENT_FATES, TOPICS
 
-GROUP: Final = "streams"
-"""The workers' consumer group, without the prefix (streams/engine/names.py)."""
 FETCH_BYTES: Final = 256 * 1024
 """Fetched of a partition at a time: a consumer holds one fetch of each of the topics in each shard."""
 CLOCKS_MS: Final = 3_600_000
 """How far the clocks of a record's writer and of the worker may be apart: the broker refuses more."""
-
-Place = tuple[str, int]
-"""A topic's name without the prefix, and a partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +170,7 @@ async def open_snapshot(connection: KafkaConnection, partitions: frozenset[int] 
         shapes = await admin.shapes()
         offsets = await admin.committed(connection.topic(GROUP))  # first of all: see audit.py
     fates = connection.topic(EVENT_FATES.name)
-    if fates not in shapes:
-        raise TopicMissing(
-            f"topic {fates} does not exist at {connection.bootstrap_servers}: create the topics with "
-            "`hellotext-vtex topics create`, or correct TOPIC_PREFIX"
-        )
+    require_topics(connection, shapes, [fates])
     numbers = [number for number in range(shapes[fates].partitions) if partitions is None or number in partitions]
     places = {
         TopicPartition(connection.topic(topic.name), number): (topic.name, number)

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.kafka.admin import open_admin
+from connectors.kafka.admin import open_admin, require_topics
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.errors import KafkaSetupError, TopicMissing
+from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.reader import read_topic
 from schemas.kpis import Attribution, Basis, CampaignKpis
 from schemas.partition import shard_of
@@ -89,11 +89,7 @@ async def _shard(connection: KafkaConnection, store: str) -> int:
     name = connection.topic(KPI_CAMPAIGNS.name)
     async with open_admin(connection) as admin:
         shapes = await admin.shapes()
-    if name not in shapes:
-        raise TopicMissing(
-            f"topic {name} does not exist at {connection.bootstrap_servers}: create the topics with "
-            "`hellotext-vtex topics create`, or correct TOPIC_PREFIX"
-        )
+    require_topics(connection, shapes, [name])
     return shard_of(store, shapes[name].partitions)
 
 

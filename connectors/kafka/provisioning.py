@@ -6,14 +6,14 @@ nothing about.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from connectors.kafka.admin import Admin, TopicShape, open_admin
+from connectors.kafka.admin import Admin, open_admin
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import ProvisioningRefused
 from schemas.topics import TOPICS
@@ -102,13 +102,11 @@ async def provision(
     safety = {"min.insync.replicas": str(replication - 1)} if replication >= SAFE_REPLICATION else {}
     wanted = {connection.topic(spec.name): {**spec.settings, **safety} for spec in catalogue(extra)}
     async with open_admin(connection) as admin:
-        shapes = await admin.shapes()
-        _refuse_other_partitions({name: shapes[name] for name in wanted if name in shapes}, partitions)
-        missing = {name: settings for name, settings in wanted.items() if name not in shapes}
+        standing = await _standing(admin, wanted, partitions)
+        missing = {name: settings for name, settings in wanted.items() if name not in standing}
         created = await admin.create(missing, partitions, replication)
         if len(created) < len(missing):  # somebody else created some meanwhile, with a number of their own
-            shapes = await admin.shapes()
-            _refuse_other_partitions({name: shapes[name] for name in wanted if name in shapes}, partitions)
+            await _standing(admin, wanted, partitions)
         existing = {name: settings for name, settings in wanted.items() if name not in created}
         changes = await _correct(admin, existing)
     touched = {change.topic for change in changes}
@@ -122,10 +120,16 @@ async def provision(
     return report
 
 
-def _refuse_other_partitions(existing: Mapping[str, TopicShape], partitions: int) -> None:
-    others = {name: shape.partitions for name, shape in existing.items() if shape.partitions != partitions}
+async def _standing(admin: Admin, wanted: Collection[str], partitions: int) -> set[str]:
+    """Return which of the topics wanted stand.
+
+    Raises:
+        ProvisioningRefused: one has another number of partitions.
+    """
+    standing = {name: shape.partitions for name, shape in (await admin.shapes()).items() if name in wanted}
+    others = {name: count for name, count in standing.items() if count != partitions}
     if not others:
-        return
+        return set(standing)
     told = ", ".join(f"{name} has {count}" for name, count in sorted(others.items())[:5])
     more = f" and {len(others) - 5} more" if len(others) > 5 else ""  # noqa: PLR2004  as listed above
     raise ProvisioningRefused(

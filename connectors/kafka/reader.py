@@ -20,9 +20,9 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from connectors.kafka.admin import open_admin
+from connectors.kafka.admin import open_admin, require_topics
 from connectors.kafka.connection import KafkaConnection
-from connectors.kafka.errors import BrokerUnreachable, TopicMissing
+from connectors.kafka.errors import BrokerUnreachable
 
 Record = Any
 """aiokafka's ConsumerRecord: key, value (bytes or None), offset, timestamp (Unix ms), headers, partition."""
@@ -124,12 +124,7 @@ class CommittedReader:
     async def _find_places(self) -> list[TopicPartition]:
         async with open_admin(self._connection) as admin:
             shapes = await admin.shapes()
-        missing = sorted(self._names.keys() - shapes.keys())
-        if missing:
-            raise TopicMissing(
-                f"topics {', '.join(missing)} do not exist at {self._connection.bootstrap_servers}: "
-                "create them with `hellotext-vtex topics create`, or correct TOPIC_PREFIX"
-            )
+        require_topics(self._connection, shapes, self._names)
         return [
             TopicPartition(name, number)
             for name in self._names
