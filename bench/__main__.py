@@ -7,16 +7,13 @@ move with the machine.
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-from bench import collector, engine, pipeline, vtex
+from bench import collector, engine, pipeline, results, vtex
 from connectors.kafka.embedded import EmbeddedKafka
 
-RESULTS = Path(__file__).parent / "results" / "latest.json"
 Measure = Callable[[dict[str, Any], argparse.Namespace], Awaitable[list[dict[str, Any]]]]
 PARTS: dict[str, Measure] = {
     "engine": engine.measure, "pipeline": pipeline.measure, "collector": collector.measure, "vtex": vtex.measure,
@@ -36,15 +33,6 @@ async def run(args: argparse.Namespace) -> list[dict[str, Any]]:
     return found
 
 
-def keep(rows: list[dict[str, Any]]) -> None:
-    """Write the rows in place of the earlier ones of the same jobs."""
-    jobs = {row["job"] for row in rows}
-    earlier = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    kept = [row for row in earlier if row["job"] not in jobs]
-    RESULTS.write_text(json.dumps(kept + rows, indent=2) + "\n")
-
-
 def main() -> int:
     """Parse, run, write, print."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -61,9 +49,9 @@ def main() -> int:
     if unknown:
         parser.error(f"there is no part {', '.join(sorted(unknown))}: there are {', '.join(PARTS)}")
     rows = asyncio.run(run(args))
-    keep(rows)
+    results.keep(rows)
     for row in rows:
-        print(f"{row['job']}: {row['value']:,} / {row['peer']} {row['peer_value']:,} {row['unit']} = {row['ratio']}")
+        results.tell(row)
     return 0
 
 

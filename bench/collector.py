@@ -6,7 +6,6 @@ that they see the same weather.
 
 import asyncio
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +18,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from cryptography.fernet import Fernet
 
-from bench.load import PARTITIONS, create
+from bench.load import PARTITIONS, create, fresh_prefix
+from bench.processes import cpu_seconds
+from bench.results import ASKED, Better, row
 from connectors.kafka.secrets import SecretBox
 from schemas.partition import shard_of
 from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
@@ -28,6 +29,7 @@ from schemas.topics import STORES, TOPICS
 ROOT = Path(__file__).parents[1]
 
 CONNECTIONS = 64
+GO = "Go net/http + franz-go"
 CORE_HOUR = 0.04
 """Price of a core for an hour, in dollars, as clouds ask for it: for the cost of a million events."""
 EVENT = {
@@ -44,7 +46,7 @@ class Bench:
 
     def __init__(self, bootstrap: str, folder: Path, seconds: float) -> None:
         self._bootstrap = bootstrap
-        self._prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
+        self._prefix = fresh_prefix()
         self._folder = folder
         self._seconds = seconds
         self._key = Fernet.generate_key()
@@ -81,7 +83,7 @@ class Bench:
             "collector": [sys.executable, "-m", "bench.peers.our_collector", self._bootstrap, self._prefix,
                           self._key.decode(), spool, "0"],
             "bare ASGI app": [sys.executable, "-m", "bench.peers.bare_asgi", self._bootstrap, topic, place],
-            "Go net/http + franz-go": [str(self._go), "serve", self._bootstrap, topic, "127.0.0.1:0"],
+            GO: [str(self._go), "serve", self._bootstrap, topic, "127.0.0.1:0"],
         }[peer]  # fmt: skip
 
     def measure(self, peer: str) -> dict[str, float]:
@@ -92,9 +94,9 @@ class Bench:
             target = told.strip().removeprefix("http://")
             time.sleep(2)
             self._load(target, "/v1/track/events", 0, "one.json", seconds=2)
-            before = _cpu_seconds(process.pid)
+            before = cpu_seconds(process.pid)
             full = self._load(target, "/v1/track/events", 0, "one.json")
-            spent = _cpu_seconds(process.pid) - before
+            spent = cpu_seconds(process.pid) - before
             half = self._load(target, "/v1/track/events", full["rate"] / 2, "one.json")
             found = {"rate": full["rate"], "p99_ms": half["p99_ms"], "cpu": spent / (full["rate"] * self._seconds)}
             if peer == "collector":
@@ -115,53 +117,30 @@ class Bench:
         return found
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def rows(measured: dict[str, list[dict[str, float]]]) -> list[dict[str, Any]]:
-    """Return the rows of latest.json."""
+    """Return the rows of the collector, from the figures of each run of each peer."""
+    runs = len(measured["collector"])
 
     def median(peer: str, figure: str) -> float:
         return statistics.median(run[figure] for run in measured[peer])
 
-    runs = len(measured["collector"])
+    def one(job: str, value: float, theirs: float, better: Better, unit: str, *, peer: str = ASKED) -> dict[str, Any]:
+        return row(f"collector: {job}", value, theirs, unit, subject="collector", better=better, runs=runs, peer=peer)
 
-    def row(job: str, peer: str, value: float, theirs: float, *, unit: str, better: str) -> dict[str, Any]:
-        ratio = value / theirs if better == "higher" else theirs / value
-        return {
-            "job": job, "subject": "collector", "peer": peer, "value": float(f"{value:.5g}"),
-            "peer_value": float(f"{theirs:.5g}"), "unit": unit, "ratio": round(ratio, 2),
-            "better": better, "runs": runs,
-        }  # fmt: skip
+    def micros(peer: str) -> float:
+        return median(peer, "cpu") * 1e6
 
-    rate, cost = median("collector", "rate"), median("collector", "cpu") * 1e6 / 3600 * CORE_HOUR
-    found = [
-        row("collector: single events", peer, rate, median(peer, "rate"), unit="events/s", better="higher")
-        for peer in measured
-        if peer != "collector"
+    rate, p99, batched = (median("collector", figure) for figure in ("rate", "p99_ms", "batched"))
+    peers = [peer for peer in measured if peer != "collector"]
+    dollars = 1 / 3600 * CORE_HOUR
+    return [
+        *(one("single events", rate, median(peer, "rate"), "higher", "events/s", peer=peer) for peer in peers),
+        # Of what moves with the machine's other work, this moves least.
+        *(one("CPU of an event", micros("collector"), micros(peer), "lower", "us", peer=peer) for peer in peers),
+        one("p99 at half its maximum", p99, 15, "lower", "ms"),
+        one("batches of 50", batched, 60_000, "higher", "events/s"),
+        one("a million events", micros("collector") * dollars, micros(GO) * dollars, "lower", "USD of CPU", peer=GO),
     ]
-    # Of what moves with the machine's other work, this moves least.
-    found += [
-        row(
-            "collector: CPU of an event",
-            peer,
-            median("collector", "cpu") * 1e6,
-            median(peer, "cpu") * 1e6,
-            unit="us",
-            better="lower",
-        )
-        for peer in measured
-        if peer != "collector"
-    ]
-    p99, batched = median("collector", "p99_ms"), median("collector", "batched")
-    found.append(row("collector: p99 at half its maximum", "asked for", p99, 15, unit="ms", better="lower"))
-    found.append(row("collector: batches of 50", "asked for", batched, 60_000, unit="events/s", better="higher"))
-    go_cost = median("Go net/http + franz-go", "cpu") * 1e6 / 3600 * CORE_HOUR
-    peer = "Go net/http + franz-go"
-    found.append(row("collector: a million events", peer, cost, go_cost, unit="USD of CPU", better="lower"))
-    return found
 
 
 async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, Any]]:
@@ -170,9 +149,7 @@ async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, An
 
 
 def _measure(bootstrap: str, args: Namespace) -> list[dict[str, Any]]:
-    measured: dict[str, list[dict[str, float]]] = {
-        "collector": [], "bare ASGI app": [], "Go net/http + franz-go": [],
-    }  # fmt: skip
+    measured: dict[str, list[dict[str, float]]] = {"collector": [], "bare ASGI app": [], GO: []}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(bootstrap, Path(folder), args.seconds)
         bench.build()

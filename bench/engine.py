@@ -1,18 +1,18 @@
 """The engine beside its peers: job (a) count by key, job (b) forward each id once; and what it alone is asked for."""
 
 import asyncio
-import os
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from bench.load import create, fill
+from bench.load import create, fill, fresh_prefix
 from bench.measures import measure as measure_alone
+from bench.processes import marks
+from bench.results import row
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ class Run:
         """Return events a second."""
         command, share = PEERS[peer]
         events = max(2_000, int(events * share))
-        prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
+        prefix = fresh_prefix()
         await create(self._options, *(prefix + name for name in _topics()))
         await create(self._options, prefix + "loop-changelog", compact=True)
         put = await fill(self._options, prefix + "pixel.events", events, KEYS)
@@ -52,9 +52,8 @@ class Run:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         told, _ = await asyncio.wait_for(process.communicate(), timeout=240)
-        words = [line.split() for line in told.decode().splitlines()]
-        marks = {line[0]: float(line[1]) for line in words if len(line) > 1 and line[0] in {"START", "END"}}
-        return put / (marks["END"] - marks["START"])
+        at = marks(told, ("START", "END"))
+        return put / (at["END"] - at["START"])
 
 
 def _topics() -> list[str]:
@@ -84,11 +83,12 @@ async def compare(options: dict[str, Any], args: Namespace) -> list[dict[str, An
         for peer, theirs in rates.items():
             if peer != "engine" and theirs:
                 value = statistics.median(theirs)
-                results.append({
-                    "job": f"({job}) {JOBS[job]}", "subject": "engine", "peer": peer, "value": round(ours),
-                    "peer_value": round(value), "unit": "events/s", "ratio": round(ours / value, 2),
-                    "better": "higher", "runs": len(theirs),
-                })  # fmt: skip
+                results.append(
+                    row(
+                        f"({job}) {JOBS[job]}", ours, value, "events/s", subject="engine", better="higher",
+                        runs=len(theirs), peer=peer,
+                    )
+                )  # fmt: skip
     return results
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from typing import Any
 from zlib import crc32
 
@@ -10,9 +11,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 PARTITIONS = 4
 STORES = [f"store{n}" for n in range(23)]
-ID_BYTES = 12
 PAD = os.urandom(90).hex().encode()
 """Makes an event some 200 bytes."""
+
+
+def fresh_prefix() -> str:
+    """Return a prefix for the topics of one run: nothing on the broker has it."""
+    return f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
 
 
 async def create(options: dict[str, Any], *names: str, compact: bool = False) -> None:
@@ -26,7 +31,7 @@ async def create(options: dict[str, Any], *names: str, compact: bool = False) ->
 
 
 def event(number: int, keys: int) -> tuple[int, bytes, bytes]:
-    """Return partition, key and value of an event; the value begins with its id."""
+    """Return partition, key and value of an event; the value begins with its id, 12 bytes."""
     name = number % keys
     store = STORES[name % len(STORES)]
     return crc32(store.encode()) % PARTITIONS, f"{store}/k{name}".encode(), b"%012d" % number + PAD

@@ -1,7 +1,6 @@
 """What the engine alone is measured for: latency, restore, coming back after kill -9, memory."""
 
 import asyncio
-import os
 import signal
 import statistics
 import subprocess
@@ -12,7 +11,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from bench.load import create, event, fill
+from bench import results
+from bench.load import create, event, fill, fresh_prefix
+from bench.results import ASKED, Better
 from schemas.topics import PIXEL_EVENTS, TOPICS, TRACKING_EVENTS
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +70,7 @@ class Engine:
 
 
 async def _fresh(options: dict[str, Any]) -> str:
-    prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
+    prefix = fresh_prefix()
     await create(options, *(prefix + topic.name for topic in TOPICS))
     return prefix
 
@@ -164,15 +165,12 @@ async def cost(kind: str, keys: int) -> tuple[float, float]:
 
 
 def row(  # noqa: PLR0917  a row of a table
-    job: str, value: float, asked: float, unit: str, better: str, peer: str = "asked for"
+    job: str, value: float, asked: float, unit: str, better: Better, peer: str = ASKED
 ) -> dict[str, Any]:
-    """Return a row of latest.json, and tell it."""
-    ratio = value / asked if better == "higher" else asked / value
-    print(f"{job}: {value:,.2f} {unit} ({peer}: {asked:,.2f})", flush=True)
-    return {
-        "job": job, "subject": "engine", "peer": peer, "value": round(value, 2), "peer_value": round(asked, 2),
-        "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": 1,
-    }  # fmt: skip
+    """Return a row of the engine alone, and print it."""
+    found = results.row(job, value, asked, unit, subject="engine", better=better, runs=1, peer=peer)
+    results.tell(found)
+    return found
 
 
 async def many_keys(kind: str) -> list[dict[str, Any]]:

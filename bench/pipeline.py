@@ -7,7 +7,6 @@ to Hellotext (`forward` off): that would measure Hellotext's rate limit.
 """
 
 import asyncio
-import os
 import random
 import statistics
 import sys
@@ -19,7 +18,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from bench.load import PARTITIONS, STORES, create
+from bench.load import PARTITIONS, STORES, create, fresh_prefix
+from bench.processes import marks
+from bench.results import row
 from connectors.pixel.records import Record, Sender, seal
 from connectors.pixel.wire import read_acknowledgement, read_event, read_identification
 from schemas.partition import shard_of
@@ -81,15 +82,11 @@ async def measure(options: dict[str, Any], args: Namespace) -> list[dict[str, An
 
 
 def _row(job: str, unit: str, rates: list[float]) -> dict[str, Any]:
-    value = statistics.median(rates)
-    return {
-        "job": job, "subject": "engine", "peer": "asked for", "value": round(value), "peer_value": ASKED,
-        "unit": unit, "ratio": round(value / ASKED, 2), "better": "higher", "runs": len(rates),
-    }  # fmt: skip
+    return row(job, statistics.median(rates), ASKED, unit, subject="engine", better="higher", runs=len(rates))
 
 
 async def _rates(options: dict[str, Any], prepared: list[Record]) -> tuple[float, float]:
-    prefix = f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-"
+    prefix = fresh_prefix()
     await create(options, *(prefix + topic.name for topic in TOPICS))
     producer = AIOKafkaProducer(**options, linger_ms=10, max_batch_size=1 << 18)
     await producer.start()
@@ -102,8 +99,7 @@ async def _rates(options: dict[str, Any], prepared: list[Record]) -> tuple[float
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     told, _ = await asyncio.wait_for(process.communicate(), timeout=240)
-    words = [line.split() for line in told.decode().splitlines()]
-    marks = {line[0]: float(line[1]) for line in words if line and line[0] in MARKS}
-    rate, by_cpu = len(prepared) / (marks["END"] - marks["START"]), len(prepared) / marks["CPU"]
-    print(f"pipeline: {rate:,.0f} events/s, {by_cpu:,.0f} a CPU second, {marks['CELLS']:.0f} cells", flush=True)
+    found = marks(told, MARKS)
+    rate, by_cpu = len(prepared) / (found["END"] - found["START"]), len(prepared) / found["CPU"]
+    print(f"pipeline: {rate:,.0f} events/s, {by_cpu:,.0f} a CPU second, {found['CELLS']:.0f} cells", flush=True)
     return rate, by_cpu

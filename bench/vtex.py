@@ -24,7 +24,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from cryptography.fernet import Fernet
 
-from bench.load import PARTITIONS
+from bench import results
+from bench.load import PARTITIONS, fresh_prefix
+from bench.processes import cpu_seconds, memory_mb
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.provisioning import provision
 from connectors.kafka.reader import CommittedReader
@@ -49,7 +51,7 @@ class Bench:
     """One run: topics of its own, stand-in shops and a poller in processes of their own."""
 
     def __init__(self, bootstrap: str) -> None:
-        self.kafka = KafkaConnection(bootstrap, f"bench-{os.getpid()}-{time.time_ns() // 1_000_000}-")
+        self.kafka = KafkaConnection(bootstrap, fresh_prefix())
         self._key = Fernet.generate_key()
         self._box = SecretBox(self._key)
 
@@ -116,14 +118,14 @@ class Bench:
                                 row = orjson.loads(record.value)
                                 if row["resource"] != "customers.backfill":
                                     continue
-                                began, spent = began or record.timestamp / 1000, spent or _cpu(pid)
-                                most = max(most, _memory(pid))
+                                began, spent = began or record.timestamp / 1000, spent or cpu_seconds(pid)
+                                most = max(most, memory_mb(pid))
                                 early = early or (most if row["position"]["done"] > customers / 10 else 0.0)
                                 # The search for documents without a date that follows is the stand-in's own pace.
                                 ended = ended or (
                                     record.timestamp / 1000 if row["position"]["done"] >= customers else 0
                                 )
-                spent = _cpu(pid) - spent
+                spent = cpu_seconds(pid) - spent
         return {
             "rate": customers / (ended - began), "memory": most, "growth": most / early, "per_cpu": customers / spent,
         }  # fmt: skip
@@ -179,19 +181,6 @@ class Bench:
         return found
 
 
-def _memory(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def _cpu(pid: int) -> float:
-    """Return the seconds of CPU time that a process has taken."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 def _p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20)[-1]
 
@@ -202,13 +191,8 @@ def _spans(found: list[tuple[float, float]]) -> list[list[float]]:
     return [[took for at, took in found if width * n <= at < width * (n + 1)] for n in range(SPANS)]
 
 
-def _row(job: str, values: list[float], asked: float, *, unit: str, better: str) -> dict[str, Any]:
-    value = statistics.median(values)
-    ratio = value / asked if better == "higher" else asked / value
-    return {
-        "job": job, "subject": "poller", "peer": "asked for", "value": round(value, 3), "peer_value": round(asked, 3),
-        "unit": unit, "ratio": round(ratio, 2), "better": better, "runs": len(values),
-    }  # fmt: skip
+def _row(job: str, values: list[float], asked: float, *, unit: str, better: results.Better) -> dict[str, Any]:
+    return results.row(job, statistics.median(values), asked, unit, subject="poller", better=better, runs=len(values))
 
 
 async def _backfills(bootstrap: str, customers: int, rate: float | None, runs: int) -> dict[str, list[float]]:
