@@ -10,7 +10,7 @@ from typing import Final
 
 from babel.numbers import get_currency_precision, list_currencies
 
-MICROS = 1_000_000
+MICROS: Final = 1_000_000
 LARGEST: Final = 2**53
 """Beyond it a reader of JSON loses units, and sums leave 64 bits; no shop sells for so much."""
 

@@ -1,14 +1,19 @@
 """What is read from VTEX (`vtex.changes`, `.hints`, `.cursors`) and what it means (`vtex.customers`, `vtex.orders`)."""
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from schemas.model import Currency, Hash, Instant, Minor, Model, Store
 from schemas.personal import PersonalMap, PersonalStr
 
+CUSTOMER_CHANGED: Final = "vtex.customer.changed"
+CUSTOMER_DELETED: Final = "vtex.customer.deleted"
+ORDER_CHANGED: Final = "vtex.order.changed"
+"""The types of events in `vtex.changes`: their data is CustomerRead, CustomerDeleted, OrderRead."""
 _PART: Final = re.compile(r"-\d{2}$")
+"""A seller's part of an order, behind the orderGroup (contracts/vtex NOTES 4.2)."""
 ReadBy = Literal["scroll", "search", "order", "hint", "address", "scan", "feed", "list"]
 
 
@@ -170,21 +175,6 @@ class Order(Model):
     version: int
 
 
-CustomerEvent = Annotated[CustomerRead | CustomerDeleted | OrderRead, Field(union_mode="left_to_right")]
-"""What `vtex.changes` carries, told apart by the envelope's `type`."""
-
-
 def group_of(order: str) -> str:
     """Return the orderGroup of an orderId (`1234567890123-01`, a seller's part); an orderGroup is its own."""
     return _PART.sub("", order.strip())
-
-
-CUSTOMER_CHANGED = "vtex.customer.changed"
-CUSTOMER_DELETED = "vtex.customer.deleted"
-ORDER_CHANGED = "vtex.order.changed"
-
-__all__ = [
-    "CUSTOMER_CHANGED", "CUSTOMER_DELETED", "ORDER_CHANGED", "Buyer", "Cursor", "Customer",
-    "CustomerDeleted", "CustomerEvent", "CustomerRead", "Hint", "Marketing", "Order", "OrderRead", "OrderState",
-    "ReadBy", "ReturnInvoice", "group_of",
-]  # fmt: skip
