@@ -21,17 +21,19 @@ from schemas.topics import EFFECTS_OUTCOMES
 from streams.engine.breaker import Breaker
 from streams.engine.effect import Effect, EffectHandler, EffectOutcome
 from streams.engine.fates import trace_of
-from streams.engine.health import Wait
+from streams.engine.health import SILENT_S, Wait
 from streams.engine.lanes import Lanes, Route
 from streams.engine.metrics import Metrics
 from streams.engine.names import StreamNames
 from streams.engine.outbox import Row, effect_of, row_key
 from streams.engine.settings import EffectSettings
+from streams.engine.tenure import Tenure
 
 log = structlog.get_logger(__name__)
 
 Claim = Callable[[str], Awaitable[None]]
 SEND_RETRY_S = 1.0
+UNKNOWN = "an answer to a heartbeat: without one, others may own its shards by now; look at the network and the broker"
 
 
 class _Gate:
@@ -65,17 +67,19 @@ class EffectRunner:
         names: of topics on the broker.
         options: for any aiokafka client.
         metrics: where outcomes are counted.
+        tenure: of the worker; no call begins when it is over.
     """
 
     def __init__(
         self, handlers: Mapping[str, EffectHandler], settings: EffectSettings, names: StreamNames,
-        options: Mapping[str, Any], metrics: Metrics,
+        options: Mapping[str, Any], metrics: Metrics, *, tenure: Tenure,
     ) -> None:  # fmt: skip
         self._handlers = handlers
         self._settings = settings
         self._topic = names.topic(EFFECTS_OUTCOMES.name)
         self._options = options
         self._metrics = metrics
+        self.tenure = tenure
         self._shards: dict[int, _ShardEffects] = {}
         self._all = asyncio.Semaphore(settings.concurrent)
         self._producer: AIOKafkaProducer | None = None
@@ -156,9 +160,11 @@ class EffectRunner:
         self._count()
 
     def waits(self) -> list[Wait]:
-        """Return the destinations that are suspended."""
+        """Return the destinations that are suspended; all are, when nobody knows whose the shards are."""
         now = monotonic()
-        return [
+        over_s = self.tenure.over_for if self._shards else 0.0
+        unknown = [Wait("effects", UNKNOWN, over_s, healthy=over_s < SILENT_S)] if over_s else []
+        return unknown + [
             Wait(f"effects of {store} to {destination}", "the destination, which fails", now - since, healthy=True)
             for mine in self._shards.values()
             for (store, destination), gate in mine.gates.items()
@@ -198,9 +204,11 @@ class EffectRunner:
         else:
             await gate.breaker.ready()
             await gate.limiter.acquire()
+            await self.tenure.held()
             if not effect.repeatable:  # as late as can be: what is claimed and not made is uncertain for ever
                 await mine.claim(key)
             async with self._all:
+                await self.tenure.held()
                 if not mine.lanes.holds(key, row):  # taken back while it waited: whose it was is forgotten
                     gate.breaker.untried()
                     return

@@ -12,6 +12,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.engine.agent import Record
 from streams.engine.refusals import Refusals
+from streams.engine.tenure import ToldCoordinator
 from streams.engine.unpack import take
 
 CAUGHT_UP = 500
@@ -111,10 +112,13 @@ class FetchThread(AIOKafkaConsumerThread):
         """Start the consumer."""
         self._freed = asyncio.Event()
         await super().on_start()
-        fetcher = self._ensure_consumer()._fetcher
+        consumer = self._ensure_consumer()
+        fetcher, coordinator = consumer._fetcher, consumer._coordinator
         fetcher._prefetch_backoff = 0.0
-        fetcher.__class__ = PromptFetcher  # the consumer makes its fetcher itself, and offers no other way in
+        fetcher.__class__ = PromptFetcher  # the consumer makes both itself, and offers no other way in
         fetcher.poll_ms = self._poll_ms
+        coordinator.__class__ = ToldCoordinator
+        coordinator.confirm = self.app.engine.effects.tenure.confirm
 
     def last_stable(self, tp: TopicPartition) -> int | None:
         """Return the end of the partition that the last fetch told, or None; from any thread."""

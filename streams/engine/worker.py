@@ -26,6 +26,7 @@ from streams.engine.names import StreamNames
 from streams.engine.presence import Presence
 from streams.engine.settings import EngineSettings
 from streams.engine.state import Line
+from streams.engine.tenure import Tenure
 from streams.engine.transaction import EXIT_CRASHED
 from streams.engine.twins import know_fenced_instances, reason_to_leave
 from streams.engine.waiting import WaitLog
@@ -74,7 +75,8 @@ class Worker:
         self.line = Line(agents)
         self.names = StreamNames(connection.topic)
         self.options = connection.options()
-        self.effects = EffectRunner(handlers, settings.effects, self.names, self.options, self.metrics)
+        tenure = Tenure(settings.session_timeout_ms / 1000)
+        self.effects = EffectRunner(handlers, settings.effects, self.names, self.options, self.metrics, tenure=tenure)
         self.engine = Engine(
             line=self.line, names=self.names, options=self.options, settings=settings, effects=self.effects,
             metrics=self.metrics, milestones=milestones or Unwatched(), fatal=leave,

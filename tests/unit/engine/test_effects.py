@@ -13,8 +13,10 @@ from streams.engine.metrics import Metrics
 from streams.engine.names import StreamNames
 from streams.engine.outbox import row_key, staged_row
 from streams.engine.settings import EffectSettings
+from streams.engine.tenure import Tenure
 
 CALL = Effect(id="call", agent="caller", kind="test", store="acme", destination="there", key="k", repeatable=False)
+FOR_EVER, NEVER = float("inf"), float("-inf")
 SETTINGS = EffectSettings(rate=1000.0, breaker_after=1, breaker_first_s=0.05, grace_s=0.0)
 
 
@@ -35,7 +37,9 @@ class Bench:
         self.answers = {}
         self.on_claim = lambda _: None
         names = StreamNames(lambda name: name)
-        self.runner = EffectRunner({"test": self.make}, SETTINGS, names, {}, Metrics())
+        self.tenure = Tenure(6.0)
+        self.tenure.confirm(FOR_EVER)
+        self.runner = EffectRunner({"test": self.make}, SETTINGS, names, {}, Metrics(), tenure=self.tenure)
         self.runner._producer = self
 
     async def send_and_wait(self, topic, *, key, value, partition):
@@ -124,6 +128,41 @@ async def test_a_fenced_shard_begins_no_more_calls(bench):
     await until(lambda: not mine.calls)
     assert bench.made == ["first"]
     assert all(pump.done() for pump in mine.pumps)
+
+
+async def test_no_call_is_claimed_or_begun_while_nobody_knows_whose_the_shard_is(bench):
+    """A worker that is cut off hears nothing of the next owner; one whose broker was restarted goes on where it was."""
+    bench.tenure.confirm(NEVER)
+    bench.put(CALL, replace(CALL, id="again", key="b", repeatable=True))
+    await until(lambda: len(bench.runner._shards[0].calls) == 2)
+    unknown = [wait for wait in bench.runner.waits() if wait.who == "effects"]
+    assert [wait.healthy for wait in unknown] == [False]
+    assert (bench.claimed, bench.made) == ([], [])
+    bench.tenure.confirm(FOR_EVER)
+    await until(lambda: len(bench.told) == 2)
+    assert (bench.claimed, sorted(bench.made)) == (["acme/call"], ["again", "call"])
+    assert bench.runner.waits() == []
+
+
+async def test_a_call_that_waited_for_its_turn_is_not_begun_once_the_shard_may_be_anothers(bench):
+    """Its next owner makes it, and later ones after it: an older state must not come last."""
+    turn = asyncio.Event()
+
+    async def hold(effect):
+        await turn.wait()
+        return await bench.make(effect)
+
+    bench.runner._handlers["held"] = hold
+    bench.runner._all = asyncio.Semaphore(1)
+    bench.put(*(replace(CALL, id=name, key=name, kind=kind, repeatable=True)
+                for name, kind in (("first", "held"), ("waiting", "test"))))  # fmt: skip
+    await until(lambda: len(bench.runner._all._waiters or ()) == 1)
+    bench.tenure.confirm(NEVER)
+    turn.set()
+    await until(lambda: len(bench.told) == 1)
+    assert bench.made == ["first"]
+    await bench.runner.let_go()
+    assert bench.made == ["first"]
 
 
 async def test_a_producer_that_will_never_send_again_is_replaced(bench, monkeypatch):

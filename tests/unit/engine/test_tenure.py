@@ -1,0 +1,69 @@
+"""For how long a worker takes its shards for its own."""
+
+import asyncio
+
+import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+
+from streams.engine import tenure as module
+from streams.engine.tenure import Tenure, ToldCoordinator
+
+SESSION_S = 6.0
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of tenures and heartbeats."""
+    clock = Clock()
+    monkeypatch.setattr(module, "monotonic", clock)
+    return clock
+
+
+def test_it_ends_before_the_session_does_and_leaves_time_for_calls_under_way(clock):
+    """Counted from when the heartbeat was sent, however late its answer came."""
+    tenure = Tenure(SESSION_S)
+    clock.now += 10
+    assert tenure.over_for == 10
+    tenure.confirm(clock.now - 3)
+    assert tenure.over_for == 0
+    clock.now += 0.9
+    assert tenure.over_for == 0
+    clock.now += SESSION_S / 3
+    assert tenure.over_for == pytest.approx(1.9)
+
+
+async def test_who_waits_for_it_goes_on_when_a_heartbeat_is_answered_again(clock, monkeypatch):
+    """A broker that was restarted, a network that is back."""
+    monkeypatch.setattr(module, "LOOK_S", 0.0)
+    tenure = Tenure(SESSION_S)
+    clock.now += 1
+    waiting = asyncio.create_task(tenure.held())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    tenure.confirm(clock.now)
+    await asyncio.wait_for(waiting, 5)
+
+
+@pytest.mark.parametrize("alive", [True, False])
+async def test_only_an_answered_heartbeat_confirms_and_from_when_it_was_sent(clock, monkeypatch, alive):
+    """A network that holds it back for a while gives nobody more time."""
+
+    async def beat(self):
+        clock.now += 5
+        return alive
+
+    monkeypatch.setattr(GroupCoordinator, "_do_heartbeat", beat)
+    coordinator, confirmed = object.__new__(ToldCoordinator), []
+    coordinator.confirm = confirmed.append
+    assert await coordinator._do_heartbeat() is alive
+    assert confirmed == [1000.0] * alive
