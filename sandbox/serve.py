@@ -92,6 +92,7 @@ def bind(settings: SandboxSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen()  # whoever hears that it is ready may come before uvicorn accepts
     except OSError as error:
         listener.close()
         message = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; set SANDBOX_PORT to a free port"

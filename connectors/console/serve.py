@@ -36,7 +36,7 @@ async def run_console(
 ) -> None:
     """Serve until `stop` is set.
 
-    The port is bound and `ready` called at once, with `http://host:port`; while Kafka cannot be read, pages say so and
+    It listens and calls `ready` at once, with `http://host:port`; while Kafka cannot be read, pages say so and
     `/health/ready` answers 503.
 
     Args:
@@ -89,6 +89,7 @@ def _bind(settings: ConsoleSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen()  # whoever hears that it is ready may come before uvicorn accepts
     except OSError as error:
         listener.close()
         raise OSError(
