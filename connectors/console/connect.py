@@ -28,7 +28,7 @@ from schemas.topics import STORES
 
 __all__ = [
     "STORE_NAME", "AccessReport", "BusinessTakenError", "Check", "ConnectionRequest", "StoreUnreadableError",
-    "check_keys", "connect_store", "country_defaults", "given_before", "read_account",
+    "check_keys", "connect_store", "country_defaults", "given_before", "read_account", "standing",
 ]  # fmt: skip
 
 
@@ -67,6 +67,16 @@ async def connect_store(request: ConnectionRequest, connection: KafkaConnection,
     row = _row(name, request, stores.get(name), secrets)
     await write_row(connection, STORES, name, (), row)
     return row
+
+
+async def standing(connection: KafkaConnection, store: str) -> StoreConnection | None:
+    """Return how a store is connected, or None when it is not.
+
+    Raises:
+        StoreUnreadableError: its row cannot be read.
+        BrokerUnreachable, TopicMissing: as of any read.
+    """
+    return (await _connected(connection, store)).get(store)
 
 
 def given_before(row: StoreConnection, secrets: SecretBox) -> dict[str, Any]:

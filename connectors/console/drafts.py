@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import SecretStr
 
@@ -26,6 +26,7 @@ class Draft:
     Attributes:
         fields: as typed, secrets apart.
         secrets: typed, by field.
+        before: what the store was connected with, by field, when it is connected already: a blank key keeps its own.
         report: what the last check of keys said; None when something was changed since.
         error: why connecting failed.
         revision: of what was typed: another window of the same browser may have typed something else since.
@@ -33,6 +34,7 @@ class Draft:
 
     fields: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, SecretStr] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict, repr=False)
     report: AccessReport | None = None
     error: str = ""
     revision: str = ""
@@ -45,16 +47,17 @@ class Draft:
                 self.secrets[name] = SecretStr(form[name].strip())
         if not self.fields.get("infobip_url"):
             self.secrets.pop("infobip_key", None)
+        self.before = {}
         self.report, self.error, self.revision = None, "", random.token_urlsafe(8)
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Entitles the browser that connected a store to see its secrets, once."""
+    """Entitles the browser that connected a store to see its secrets, once; without them where it kept its keys."""
 
     store: str
-    hook_secret: SecretStr
-    server_token: SecretStr
+    hook_secret: SecretStr | None = None
+    server_token: SecretStr | None = None
 
 
 class _Memory(Generic[T]):

@@ -92,7 +92,7 @@ def setup(console: Console, store: StoreView, ticket: Ticket | None) -> dict[str
     """Return what the setup's template needs."""
     collector, now = console.settings.collector_url, datetime.now(UTC)
     hooks = hooks_for(store.connection, collector)
-    secret = ticket.hook_secret.get_secret_value() if ticket else _HIDDEN
+    secret = ticket.hook_secret.get_secret_value() if ticket and ticket.hook_secret else _HIDDEN
     latest = last_event(console.model, store)
     return {
         "snippets": snippets_for(store.connection, collector),
@@ -100,7 +100,8 @@ def setup(console: Console, store: StoreView, ticket: Ticket | None) -> dict[str
         "deletes_hook": f"{hooks.customers}?deleted=true&token={secret}",
         "orders_hook": order_hook(hooks.orders, secret),
         "reports_hook": f"{hooks.reports}?token={secret}",
-        "server_token": ticket.server_token.get_secret_value() if ticket else None,
+        "server_token": ticket.server_token.get_secret_value() if ticket and ticket.server_token else None,
+        "hook_secret": None if secret == _HIDDEN else secret,
         "collector": collector,
         "collector_is_local": is_loopback(host_name(collector.partition("://")[2].partition("/")[0])),
         "bars": bars(console.model, console.figures, store, now),

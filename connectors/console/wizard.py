@@ -1,6 +1,7 @@
 """The connection wizard: describe the store, have its keys checked, connect it. Three pages, each with one form.
 
-The draft waits in memory under a random cookie; a secret that was typed never goes back to the browser.
+The draft waits in memory under a random cookie; a secret that was typed never goes back to the browser. Of a store that
+is connected already the form starts from what stands (again.py).
 """
 
 from typing import Any, Final
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from connectors.console.again import AGAIN, fields_of, kept_in, moved, named_in, start_from, there_already
 from connectors.console.choices import countries, currencies, zones
 from connectors.console.connect import (
     STORE_NAME,
@@ -18,6 +20,8 @@ from connectors.console.connect import (
     StoreUnreadableError,
     check_keys,
     connect_store,
+    given_before,
+    standing,
 )  # fmt: skip
 from connectors.console.console import Console
 from connectors.console.drafts import SECRETS, Draft, Ticket
@@ -35,8 +39,15 @@ _OTHER: Final = (
     "Nothing was connected: another window of this browser has described a store since. This is that one; what the "
     "window showed before would have to be typed again."
 )
+_CONNECTED: Final = (
+    "Store {} is connected already. This is what it is connected with, and what you have typed in its place: look "
+    "through it, and check the keys once more."
+)
+_MOVED: Final = "Please type it: the one that stands was given for another address or App Key."
 FIELDS: Final = frozenset(ConnectionRequest.model_fields)
 _DERIVED: Final = frozenset(("store", "vtex_url"))
+_PAIR: Final = "infobip_key"
+"""Where a rule about several fields is told: there is one, that Infobip needs its address and its key."""
 _MESSAGES: Final = {
     "string_too_short": "Please fill this in.",
     "missing": "Please fill this in.",
@@ -47,14 +58,12 @@ _MESSAGES: Final = {
 def routes(console: Console) -> list[Route]:
     """Return the addresses of the wizard."""
 
-    async def form(request: Request) -> Response:
-        draft = _draft(console, request)
-        return _form(console, request, draft or Draft(), {})
-
     async def check(request: Request) -> Response:
-        draft = _draft(console, request) or Draft()
-        draft.take(await read_form(request))
-        wanted, errors = read_request(draft)
+        fields = await read_form(request)
+        draft = _draft_of(console, request, fields)
+        draft.take(fields)
+        errors = await _look_up(console, draft)
+        wanted, errors = (None, errors) if errors else read_request(draft)
         if wanted is None:
             response = _form(console, request, draft, errors, status=422)
         else:
@@ -84,22 +93,43 @@ def routes(console: Console) -> list[Route]:
         return await _connect(console, request, draft, wanted)
 
     return [
-        Route("/connect", form),
+        *_starts(console),
         Route("/connect", check, methods=["POST"]),
         Route("/connect/review", review),
         Route("/connect/review", decide, methods=["POST"]),
     ]
 
 
+def _starts(console: Console) -> list[Route]:
+    """Return the addresses where a form begins: with what was typed, with nothing, with what stands."""
+
+    async def form(request: Request) -> Response:
+        return _form(console, request, _draft(console, request) or Draft(), {})
+
+    async def another(request: Request) -> Response:
+        return _form(console, request, Draft(), {})
+
+    async def again(request: Request) -> Response:
+        return _form(console, request, Draft(fields_of(console.store(request).connection)), {})
+
+    return [
+        Route("/connect", form),
+        Route("/connect/another", another),
+        Route("/stores/{store}/connection", again),
+    ]
+
+
 def read_request(draft: Draft) -> tuple[ConnectionRequest | None, dict[str, str]]:
-    """Return what a draft asks for, or what is wrong with it, by field; `""` is about the whole."""
+    """Return what a draft asks for, or what is wrong with it, by field."""
     given: dict[str, Any] = {name: value for name, value in draft.fields.items() if name in FIELDS}
     given |= {name: draft.secrets[name].get_secret_value() for name in SECRETS if name in draft.secrets}
     try:
-        return ConnectionRequest.model_validate(given), {}
+        wanted = ConnectionRequest.model_validate({**given, **kept_in(draft)})
+        elsewhere = moved(draft, wanted)
+        return (None, dict.fromkeys(elsewhere, _MOVED)) if elsewhere else (wanted, {})
     except ValidationError as error:
         found = {
-            str(each["loc"][0]) if each["loc"] else "": _MESSAGES.get(each["type"], _sentence(each["msg"]))
+            str(each["loc"][0]) if each["loc"] else _PAIR: _MESSAGES.get(each["type"], _sentence(each["msg"]))
             for each in error.errors(include_input=False, include_url=False, include_context=False)
         }
     if "vtex_account" in found:
@@ -111,6 +141,22 @@ def read_request(draft: Draft) -> tuple[ConnectionRequest | None, dict[str, str]
 def _sentence(message: str) -> str:
     text = message.removeprefix("Value error, ")
     return f"{text[:1].upper()}{text[1:]}."
+
+
+async def _look_up(console: Console, draft: Draft) -> dict[str, str]:
+    """Have a draft know what its store is connected with; returns what must be said before anything is checked."""
+    view = console.model.stores.get(named_in(draft))
+    if view is None:
+        return {}
+    if draft.fields.get(AGAIN) != view.store:
+        start_from(view.connection, draft)
+        return {"": _CONNECTED.format(view.store)}
+    try:
+        row = await standing(console.connection, view.store)
+        draft.before = {} if row is None else given_before(row, console.secrets)
+    except (StoreUnreadableError, KafkaSetupError) as error:
+        return {"": str(error)}
+    return {}
 
 
 async def _check(console: Console, draft: Draft, wanted: ConnectionRequest) -> None:
@@ -128,13 +174,9 @@ async def _connect(console: Console, request: Request, draft: Draft, wanted: Con
         draft.error = str(error)
         return _review(console, request, draft, wanted, status=409)
     console.drafts.pop(request.cookies.get(DRAFT))
-    ticket = console.tickets.put(
-        Ticket(
-            row.store,
-            SecretStr(console.secrets.unseal(row.hook_secret)),
-            SecretStr(console.secrets.unseal(row.server_token)),
-        )
-    )
+    unseal = console.secrets.unseal
+    own = () if kept_in(draft) else (SecretStr(unseal(row.hook_secret)), SecretStr(unseal(row.server_token)))
+    ticket = console.tickets.put(Ticket(row.store, *own))
     response = RedirectResponse(store_link(row.store, "setup"), 303)
     response.delete_cookie(DRAFT, path="/connect", httponly=True, samesite="strict")
     response.set_cookie(TICKET, ticket, max_age=600, path="/stores", httponly=True, samesite="strict")
@@ -144,12 +186,13 @@ async def _connect(console: Console, request: Request, draft: Draft, wanted: Con
 
 
 def _form(console: Console, request: Request, draft: Draft, errors: dict[str, str], *, status: int = 200) -> Response:
-    advanced = ("store", "vtex_url", "hellotext_url")
+    advanced = ("vtex_url", "hellotext_url", *(() if draft.fields.get(AGAIN) else ("store",)))
     return console.page(
         request, "wizard.html", status=status, draft=draft, errors=errors, countries=countries(console.settings.locale),
-        currencies=currencies(), zones=zones(), first=not console.model.stores,
+        currencies=currencies(), zones=zones(), first=not console.model.stores, again=draft.fields.get(AGAIN, ""),
+        has=there_already(draft),
         advanced_open=any(name in errors or draft.fields.get(name) for name in advanced),
-        infobip_open=bool(draft.fields.get("infobip_url") or errors.keys() & {"", "infobip_url", "infobip_key"}),
+        infobip_open=bool(draft.fields.get("infobip_url") or errors.keys() & {"infobip_url", "infobip_key"}),
     )  # fmt: skip
 
 
@@ -178,6 +221,12 @@ def _review(
 
 def _draft(console: Console, request: Request) -> Draft | None:
     return console.drafts.get(request.cookies.get(DRAFT))
+
+
+def _draft_of(console: Console, request: Request, fields: dict[str, str]) -> Draft:
+    """Return the draft that a form goes on with: keys typed for one store are not to be taken for another's."""
+    draft = _draft(console, request)
+    return draft if draft and draft.fields.get(AGAIN, "") == fields.get(AGAIN, "") else Draft()
 
 
 def _remember(console: Console, request: Request, response: Response, draft: Draft) -> None:

@@ -17,9 +17,9 @@ from connectors.console.connect import (
     country_defaults,
     given_before,
     read_account,
+    standing,
 )
 from connectors.kafka.secrets import SecretBox
-from connectors.kafka.stores import StoreDirectory
 from connectors.pixel.snippet import hooks_for, snippets_for
 from hellotext_vtex.foreground import WRONG_USAGE, execute, fail, print_json
 from hellotext_vtex.keys import open_box
@@ -93,7 +93,8 @@ def connect(
         _ask_for_keys(given)
     _refuse_what_is_wrong(given)
     settings = connected(quiet=True)
-    given = _before(settings, given) | {name: value for name, value in given.items() if value is not None}
+    stands = execute(lambda: _standing(settings, given))
+    given = _without_stale(stands, given) | {name: value for name, value in given.items() if value is not None}
     if not yes:
         _ask_for_places(given)
     request = _request(given)
@@ -102,8 +103,8 @@ def connect(
         _show(report)
     if report is not None and not report.ok:
         fail("nothing was connected: " + " ".join(each.detail for each in report.failed))
-    if report is not None and report.unanswered and not force:
-        _keep_what_works(settings, request, report, ask=not yes)
+    if stands and report is not None and report.unanswered and not force:
+        _keep_what_works(stands["store"], report, ask=not yes)
     if not yes and not typer.confirm(f"Connect {request.store}?", default=True, err=True):
         raise typer.Exit(1)
     box = open_box(settings)
@@ -111,10 +112,15 @@ def connect(
     _tell(settings, row, box, report, as_json=json)
 
 
-def _before(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what the store was connected with, without what something given stands for; nothing when it is new."""
+async def _standing(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the store was connected with; nothing when it is new."""
     name = given["store"] or read_account(given["vtex_account"] or "")[0]
-    before = execute(lambda: _given_before(settings, name))
+    row = await standing(await ensure_topics(settings), name.strip())
+    return {} if row is None else given_before(row, open_box(settings))
+
+
+def _without_stale(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return what the store was connected with, without what something given stands for."""
     stale = {"vtex_url"} if given["vtex_account"] else set()
     if given["country"] and given["country"].strip().upper() != before.get("country"):
         stale |= {"timezone", "currency"}
@@ -123,26 +129,13 @@ def _before(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in before.items() if field not in stale}
 
 
-def _keep_what_works(settings: Settings, request: ConnectionRequest, report: AccessReport, *, ask: bool) -> None:
+def _keep_what_works(store: str, report: AccessReport, *, ask: bool) -> None:
     """Let a connection stand that would be replaced by one of which nobody knows whether it works."""
-    name = request.store or request.vtex_account
-    if execute(lambda: _standing(settings, name)) is None:
-        return
     untold = " ".join(dict.fromkeys(each.detail for each in report.unanswered))
     if not ask:
-        fail(f"nothing was changed: store {name} keeps its connection. {untold} To renew it all the same: --force")
-    if not typer.confirm(f"{untold} Replace the connection of {name} all the same?", default=False, err=True):
+        fail(f"nothing was changed: store {store} keeps its connection. {untold} To renew it all the same: --force")
+    if not typer.confirm(f"{untold} Replace the connection of {store} all the same?", default=False, err=True):
         raise typer.Exit(1)
-
-
-async def _standing(settings: Settings, store: str) -> StoreConnection | None:
-    async with StoreDirectory(await ensure_topics(settings)) as directory:
-        return directory.get(store)
-
-
-async def _given_before(settings: Settings, store: str) -> dict[str, Any]:
-    row = await _standing(settings, store)
-    return {} if row is None else given_before(row, open_box(settings))
 
 
 def _ask_for_keys(given: dict[str, Any]) -> None:
