@@ -67,20 +67,20 @@ def _topic(  # noqa: PLR0917  a row of the catalogue reads like the table in DES
 
 
 STORES: Final = _topic(
-    "stores", "store", StoreConnection, ("compact", None), "wizard, CLI", "everyone",
+    "stores", "store", StoreConnection, ("compact", None), "console, CLI", "everyone",
     "Connected stores, secrets sealed.")  # fmt: skip
 CAMPAIGNS: Final = _topic(
-    "campaigns", "store/campaign", Campaign, ("compact", None), "CLI, console, import", "kpis",
+    "campaigns", "store/campaign", Campaign, ("compact", None), "CLI, console", "kpis, CLI, console",
     "Campaigns, with what no report tells: recipients, deliveries, cost.")  # fmt: skip
 VTEX_HINTS: Final = _topic(
     "vtex.hints", "store", Hint, ("delete", DAY_MS), "collector", "poller",
     "Fetch this customer or order now.")  # fmt: skip
 VTEX_CHANGES: Final = _topic(
     "vtex.changes", "store/customer-or-order", CloudEvent[CustomerRead | CustomerDeleted | OrderRead],
-    ("compact,delete", 7 * DAY_MS), "poller", "customers, orders",
+    ("compact,delete", 7 * DAY_MS), "poller", "customers, orders, poller",
     "What the poller read: customer changed or deleted, order changed.", personal=True)  # fmt: skip
 VTEX_CURSORS: Final = _topic(
-    "vtex.cursors", "store/resource", Cursor, ("compact", None), "poller", "poller",
+    "vtex.cursors", "store/resource", Cursor, ("compact", None), "poller", "poller, console",
     "How far each resource of each store has been read.")  # fmt: skip
 VTEX_CUSTOMERS: Final = _topic(
     "vtex.customers", "store/customer", Customer, ("compact", None), "customers", "profiles, attribution, kpis, poller",
@@ -92,13 +92,13 @@ PIXEL_EVENTS: Final = _topic(
     "pixel.events", "store/session", CloudEvent[TrackingEvent], ("delete", 30 * DAY_MS), "collector", "tracking",
     "Tracking events as received, personal values replaced by their hashes.")  # fmt: skip
 PIXEL_IDENTITIES: Final = _topic(
-    "pixel.identities", "store/session", Identification, ("compact,delete", 30 * DAY_MS), "collector", "profiles",
-    "The personal values that identifications told.", personal=True)  # fmt: skip
+    "pixel.identities", "store/session", Identification, ("compact,delete", 30 * DAY_MS), "collector",
+    "profiles, forward", "The personal values that identifications told.", personal=True)  # fmt: skip
 TRACKING_EVENTS: Final = _topic(
     "tracking.events", "store/session", CloudEvent[TrackingEvent], ("delete", 30 * DAY_MS), "tracking",
     "attribution, kpis, forward", "Tracking events, deduplicated and enriched.")  # fmt: skip
 MESSAGE_REQUESTS: Final = _topic(
-    "message.requests", "store/message", MessageRequest, ("compact,delete", 30 * DAY_MS), "CLI, console",
+    "message.requests", "store/message", MessageRequest, ("compact,delete", 30 * DAY_MS), "CLI",
     "messages, attribution, kpis", "Messages to send.", personal=True)  # fmt: skip
 MESSAGE_REPORTS: Final = _topic(
     "message.reports", "store/message", CloudEvent[MessageReport], ("delete", 2 * YEAR_MS), "collector, messages",
@@ -107,19 +107,20 @@ EFFECTS_OUTCOMES: Final = _topic(
     "effects.outcomes", "store/effect", EffectOutcome, ("delete", 7 * DAY_MS), "effect runner", "every agent",
     "What calls to destinations ended with.")  # fmt: skip
 PROFILES: Final = _topic(
-    "profiles", "store/customer", ProfileState, ("compact", None), "profiles", "analysts",
+    "profiles", "store/customer", ProfileState, ("compact", None), "profiles", "console, analysts",
     "Where each customer stands at each destination, and by which channels it can be reached.")  # fmt: skip
 ATTRIBUTIONS: Final = _topic(
-    "attributions", "store/order", Attribution, ("compact", None), "attribution", "kpis, analysts",
+    "attributions", "store/order", Attribution, ("compact", None), "attribution", "kpis, console, analysts",
     "The one explanation of each order.")  # fmt: skip
 KPI_CAMPAIGNS: Final = _topic(
     "kpi.campaigns", "store/campaign/basis/date/currency", CampaignKpis, ("compact", None), "kpis",
     "analysts, console", "Campaign KPIs.")  # fmt: skip
 EVENT_FATES: Final = _topic(
-    "event.fates", "store/agent/topic/offset/part", FateSummary, ("delete", 30 * DAY_MS), "every agent", "audit",
+    "event.fates", "store/agent/topic/offset/part", FateSummary, ("delete", 30 * DAY_MS), "every agent",
+    "audit, console",
     "For each batch and store: offsets consumed, the count of each fate, what was not counted and why.")  # fmt: skip
 DEAD_LETTERS: Final = _topic(
-    "dead.letters", "store/letter", DeadLetter, ("compact,delete", 90 * DAY_MS), "everyone", "people",
+    "dead.letters", "store/letter", DeadLetter, ("compact,delete", 90 * DAY_MS), "everyone", "CLI, console",
     "What could not be processed, with its original bytes.", personal=True)  # fmt: skip
 PRIVACY_REQUESTS: Final = _topic(
     "privacy.requests", "store/request/part", ErasureRequest, ("compact,delete", 30 * DAY_MS), "CLI", "privacy",
