@@ -143,9 +143,12 @@ class StandInInfobip(StandIn):
         self.sent: list[dict] = []
         self.group = 1
         self.errors: dict[str, int] = {}
+        self.poison: set[str] = set()
 
     def answer(self, method: str, path: str, body: dict) -> Answer:
         if path.startswith("/people/3/persons/upsert"):
+            if self.poison & {person["externalId"] for person in body["persons"]}:
+                return Answer(400, json={"code": 400104, "message": "secret", "details": []})
             return self._upsert(body["persons"])
         if method == "DELETE":
             self.persons.pop(dict(httpx.QueryParams(path.partition("?")[2]))["identifier"], None)

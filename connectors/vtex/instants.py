@@ -4,14 +4,18 @@ A document's time has seven fractional digits (100 ns), and `updatedIn` is null 
 integers of milliseconds.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from schemas.clock import to_ms
+from schemas.clock import to_ms, to_text
 
 _FIRST_MS: Final = to_ms("0001-01-01T00:00:00Z")
 _LAST_MS: Final = to_ms("9999-12-31T23:59:59Z")
+_FRACTION: Final = re.compile(r"\.(\d+)")
+_DIGITS: Final = 7
+_IN_UTC: Final = ("Z", "+00:00")
 UNKNOWN: Final = ""
 """Version of a document that tells no time at all."""
 
@@ -38,13 +42,33 @@ class Window:
         return self.start <= ms <= self.end
 
 
+def exact(text: str) -> str:
+    """Return an instant in UTC with every digit that VTEX gave: two changes may differ in the seventh (NOTES 4.2).
+
+    Raises:
+        ValueError, OverflowError: it is none.
+    """
+    whole, fraction = to_text(to_ms(text)), _FRACTION.search(text)
+    return whole if fraction is None else f"{whole[: -len('.000Z')]}.{fraction[1][:_DIGITS]}Z"
+
+
 def version_of(document: Mapping[str, Any]) -> str:
-    """Return coalesce(updatedIn, createdIn), as VTEX writes it; what is no date is none, or it would be the newest."""
+    """Return coalesce(updatedIn, createdIn), as VTEX writes it; what is no date is none, or it would be the newest.
+
+    Versions are compared as texts, so one of another zone is written in UTC.
+    """
     for name in ("updatedIn", "createdIn"):
         found = document.get(name)
         if isinstance(found, str) and found[4:5] == "-" and found[:1].isdigit():
-            return found
+            return found if found.endswith(_IN_UTC) else _in_utc(found)
     return UNKNOWN
+
+
+def _in_utc(version: str) -> str:
+    try:
+        return exact(version)
+    except (ValueError, OverflowError):
+        return version
 
 
 def version_ms(version: str) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from connectors.vtex.errors import ContractChanged
+from connectors.vtex.instants import exact
 from connectors.vtex.texts import text_of
 from schemas.clock import to_ms, to_text
 from schemas.personal import normal_email
@@ -12,8 +13,6 @@ from schemas.vtex import ReadBy
 
 _PROTECTED: Final = re.compile(r"\*.*@.*\*|@.*\*.*\*")
 """How the PII architecture masks an address: `j***.d**@e******.c**` (NOTES 3)."""
-_FRACTION: Final = re.compile(r"\.(\d+)")
-_DIGITS: Final = 7
 _MOST: Final = 10**15
 """Minor units; a number beyond is a mistake, and cannot be added to others."""
 _HARD_MASK: Final = re.compile(r"^[0-9a-f]{32}@ct\.vtex\.com(\.br)?$", re.IGNORECASE)
@@ -35,7 +34,7 @@ def read_order(order: Mapping[str, Any], currency: str, read_by: ReadBy) -> dict
     data = {
         "order_id": order_id, "order_group": text_of(order.get("orderGroup")) or order_id,
         "status": text_of(order.get("status")), "created_at": created,
-        "changed_at": _read(order, "lastChange", _exact) if order.get("lastChange") else created,
+        "changed_at": _read(order, "lastChange", exact) if order.get("lastChange") else created,
         "value": _read(order, "value", _whole),
         "currency": text_of(_part(order, "storePreferencesData").get("currencyCode")) or currency,
         "buyer": _buyer(order), "returns": _read(order, "packageAttachment", lambda part: list(_returns(part))),
@@ -97,18 +96,21 @@ def _marketing(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _returns(attachment: Any) -> Iterator[dict[str, Any]]:
-    """Yield return invoices, each number once: a race may write one twice (NOTES 4.2)."""
+    """Yield return invoices, each number once: a race may write one twice (NOTES 4.2); one without by day and value."""
     seen: set[str] = set()
     packages = attachment.get("packages") if isinstance(attachment, Mapping) else None
     for package in packages if isinstance(packages, list) else ():
         if not isinstance(package, Mapping) or package.get("type") != "Input":
             continue
-        number = str(package.get("invoiceNumber"))
         refund = _part(_part(package, "restitutions"), "Refund").get("value")
-        value = refund if isinstance(refund, int | float) else package.get("invoiceValue")
-        if number not in seen and isinstance(value, int | float):
+        told = package.get("invoiceValue") if refund is None else refund
+        if told is None:
+            continue
+        value = _whole(told)
+        number = text_of(package.get("invoiceNumber")) or f"{package.get('issuanceDate')} {value}"
+        if number not in seen:
             seen.add(number)
-            yield {"invoice_number": number, "value": _whole(value)}
+            yield {"invoice_number": number, "value": value}
 
 
 def _changes(attachment: Any) -> int:
@@ -129,7 +131,7 @@ def _read(order: Mapping[str, Any], name: str, read: Callable[[Any], Any]) -> An
 
 
 def _whole(value: Any) -> int:
-    number = int(value)
+    number = int(float(value) if isinstance(value, str) else value)
     if abs(number) > _MOST:
         raise ValueError("no amount of money")
     return number
@@ -149,9 +151,3 @@ def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _instant(text: str) -> str:
     return to_text(to_ms(text))
-
-
-def _exact(text: str) -> str:
-    """Return an instant in UTC with every digit that VTEX gave: two changes may differ in the seventh (NOTES 4.2)."""
-    whole, fraction = _instant(text), _FRACTION.search(text)
-    return whole if fraction is None else f"{whole[: -len('.000Z')]}.{fraction[1][:_DIGITS]}Z"

@@ -13,7 +13,7 @@ import structlog
 from connectors.vtex.budget import Urgency
 from connectors.vtex.instants import Window
 from connectors.vtex.journal import Build, in_turn
-from connectors.vtex.oms import PAGES, ListRow
+from connectors.vtex.oms import PAGES, PER_PAGE, Listed, ListRow
 from connectors.vtex.progress import advanced
 from connectors.vtex.purchases import Purchases
 from connectors.vtex.source import Source
@@ -26,6 +26,7 @@ DATES: Final = ("creationDate", "authorizedDate", "invoicedDate")
 FALLEN: Final = ("canceled", "replaced")
 """Statuses that change what an order is worth and that no list can be asked for by time."""
 IN_A_WINDOW: Final = 500
+ASKED: Final = 3
 AHEAD_MS: Final = 60_000
 
 
@@ -109,19 +110,28 @@ class OrderLists:
         self, window: Window, urgency: Urgency, *, by: str = "creationDate", status: str | None = None
     ) -> AsyncIterator[list[ListRow]]:
         """Yield the orders of a window, a page at a time; one that a list cannot show whole is halved."""
-        page = await self._source.oms.listed(window, 1, urgency, by=by, status=status)
+        page = await self._page(window, 1, urgency, by, status)
         if page.pages > PAGES and window.splits:
             for half in window.halves():
                 async for rows in self.rows(half, urgency, by=by, status=status):
                     yield rows
             return
         number = 1
-        while page.rows:
-            yield page.rows
+        while True:
+            if page.rows:
+                yield page.rows
             number += 1
             if number > min(page.pages, PAGES):
                 return
+            page = await self._page(window, number, urgency, by, status)
+
+    async def _page(self, window: Window, number: int, urgency: Urgency, by: str, status: str | None) -> Listed:
+        """Return a page; one that is shorter than the list claims is asked for again before it is believed."""
+        for _ in range(ASKED):
             page = await self._source.oms.listed(window, number, urgency, by=by, status=status)
+            if len(page.rows) >= min(PER_PAGE, page.total - (number - 1) * PER_PAGE):
+                break
+        return page
 
     async def write(self, rows: list[ListRow], urgency: Urgency, last: Build | None = None) -> list[str]:
         """Read orders whole and write their events; returns the ids of those that VTEX does not answer yet.

@@ -13,7 +13,8 @@ from connectors.vtex.problems import STATUS, again_of
 from schemas.topics import VTEX_CURSORS
 from schemas.vtex import Cursor
 
-SUFFIXES: Final = (".backfill", ".scan")
+FIRST_READING: Final = ".backfill"
+SUFFIXES: Final = (FIRST_READING, ".scan")
 STALLED: Final = timedelta(minutes=2)
 """A reading that has told nothing for so long stands still."""
 

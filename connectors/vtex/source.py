@@ -9,6 +9,7 @@ from connectors.vtex.emission import Emitter
 from connectors.vtex.journal import Build, Journal, Step
 from connectors.vtex.masterdata import MasterData
 from connectors.vtex.oms import Orders
+from connectors.vtex.progress import FIRST_READING
 from connectors.vtex.seen import Seen
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.status import STATUS, Status
@@ -67,6 +68,11 @@ class Source:
 
         def build(step: Step) -> None:
             step.cursor(self.name, resource, position)
-            step.after.append(lambda: self.positions.__setitem__(resource, position))
+            step.after.append(lambda: self._moved(resource, position))
 
         return build
+
+    def _moved(self, resource: str, position: dict[str, Any]) -> None:
+        self.positions[resource] = position
+        if resource.endswith(FIRST_READING):
+            self.status.right(resource)  # its look takes hours, and what went wrong at its start is over

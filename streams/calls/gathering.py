@@ -13,8 +13,9 @@ SPACING_S: Final = 0.22
 """Between two requests of an account (contracts/infobip CONTRACT 2); spaced evenly, and a little more than a fifth of a
 second, so that no jitter of a network makes a sixth in one."""
 _Waiting = tuple[Effect, "asyncio.Future[EffectOutcome]"]
-Together = Callable[[str, Sequence[Effect]], Awaitable[Sequence[EffectOutcome]]]
-"""Makes the calls of one store at once; one outcome for each, in order."""
+Together = Callable[[str, Sequence[Effect]], Awaitable[Sequence[EffectOutcome] | None]]
+"""Makes the calls of one store at once; one outcome for each, in order. None: the request was refused as a whole, maybe
+for the sake of one of them."""
 
 
 class Pacer:
@@ -98,6 +99,18 @@ class Gathering:
                 if not future.done():
                     future.set_exception(error)
             return
+        if outcomes is None:
+            await self._part(store, batch)
+            return
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)
+
+    async def _part(self, store: str, batch: list[_Waiting]) -> None:
+        """Make the two halves of a batch apart: whom it was refused for must not take the others along."""
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            await self._turn(store)
+            waiting = [one for one in half if not one[1].done()]
+            if waiting:
+                await self._make(store, waiting)

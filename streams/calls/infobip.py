@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from connectors.infobip.answers import MessageStatus, PersonResult
 from connectors.infobip.client import MOST_PERSONS
-from connectors.outbound import CallError
+from connectors.outbound import CallError, Invalid
 from schemas.fates import EffectOutcome
 from streams.calls.access import Access
 from streams.calls.gathering import Gathering, Pacer
@@ -51,10 +51,12 @@ class InfobipCalls:
         if access is not None:
             await self._pacer.turn(access.url)
 
-    async def _upsert(self, store: str, effects: Sequence[Effect]) -> list[EffectOutcome]:
+    async def _upsert(self, store: str, effects: Sequence[Effect]) -> list[EffectOutcome] | None:
         try:
             results = await self._access.infobip(store).upsert([effect.payload["fields"] for effect in effects])
         except CallError as error:
+            if len(effects) > 1 and _about_the_request(error):
+                return None
             return [failed(effect, error) for effect in effects]
         return [_person(effect, result) for effect, result in zip(effects, results, strict=True)]
 
@@ -71,6 +73,11 @@ class InfobipCalls:
     async def _log(self, effect: Effect) -> dict[str, Any]:
         status = await self._access.infobip(effect.store).sms_log(effect.payload["message"])
         return {"found": False} if status is None else {"found": True, **_told(status)}
+
+
+def _about_the_request(error: CallError) -> bool:
+    """Whether the whole request was refused for what is in it (contracts/infobip CONTRACT 2: 400103, 400104)."""
+    return isinstance(error, Invalid) and error.status is not None and error.status >= HTTPStatus.BAD_REQUEST
 
 
 _UNWRITTEN: Final = 0

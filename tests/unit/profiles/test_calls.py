@@ -16,6 +16,7 @@ from streams.stores import Stores
 from tests.destinations import StandInHellotext, StandInInfobip
 from tests.stores import GivenDirectory, a_store, stores_of
 from tests.unit.profiles.conftest import INFOBIP
+from tests.waiting import until
 
 
 def an_effect(number, store="acme", kind="infobip.person", email=None):
@@ -87,6 +88,49 @@ async def test_a_bug_in_making_a_request_reaches_each_of_its_calls():
     gathering = Gathering(together, now, 10, lambda effect: frozenset((effect.id,)))
     with pytest.raises(LookupError):
         await gathering.call(an_effect(1))
+
+
+async def test_a_request_refused_for_one_person_takes_no_other_along():
+    """A 400 of the whole request (contracts/infobip CONTRACT 2): it is parted until each refusal is one person's."""
+    infobip = StandInInfobip()
+    infobip.poison = {"c3", "c6"}
+    made = handlers(stores_of(a_store(infobip=INFOBIP)), infobip.client())["infobip.person"]
+    outcomes = await asyncio.gather(*(made(an_effect(number)) for number in range(8)))
+    assert [outcome.status for outcome in outcomes].count("done") == 6
+    assert {(outcomes[each].status, outcomes[each].code) for each in (3, 6)} == {("rejected", 400)}
+    assert "c3" not in infobip.persons
+
+
+async def test_a_parted_request_is_not_made_for_who_left():
+    """Whoever waited has been told uncertain meanwhile, and comes again."""
+    sizes, turns = [], asyncio.Semaphore(1)
+
+    async def together(store, effects):
+        sizes.append(len(effects))
+        return None if len(effects) > 2 else [outcome_of(effect, "done") for effect in effects]
+
+    async def turn(_):
+        await turns.acquire()
+
+    gathering = Gathering(together, turn, 4, lambda effect: frozenset((effect.id,)))
+    calls = [asyncio.create_task(gathering.call(an_effect(number))) for number in range(4)]
+    await until("the request refused", lambda: sizes == [4])
+    for call in calls[:2]:
+        call.cancel()
+    for _ in range(2):
+        turns.release()
+    await asyncio.gather(*calls[2:])
+    assert sizes == [4, 2]
+
+
+@pytest.mark.parametrize("status", [302, 401, 404])
+async def test_a_request_refused_for_its_address_is_not_parted(status):
+    """It is about the connection: asking again, a person at a time, would tell the same."""
+    infobip = StandInInfobip()
+    infobip.answers(status)
+    made = handlers(stores_of(a_store(infobip=INFOBIP)), infobip.client())["infobip.person"]
+    outcomes = await asyncio.gather(*(made(an_effect(number)) for number in range(3)))
+    assert ({outcome.code for outcome in outcomes}, len(infobip.requests)) == ({status}, 1)
 
 
 class TestConnections:

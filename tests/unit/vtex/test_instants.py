@@ -1,12 +1,13 @@
 """Windows over VTEX's timestamps take in every document, whatever `between` and the index do to dates."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.vtex.conditions import changed_in, created_in, one_of
 from connectors.vtex.instants import UNKNOWN, Window, version_ms, version_of
+from connectors.vtex.seen import Sighting
 from sandbox.vtex.clock import iso, parse
 from sandbox.vtex.entity import kept
 from sandbox.vtex.where import Rounding, parse_where
@@ -78,3 +79,20 @@ def test_conditions_are_what_vtex_documents():
     )
     assert created_in(None) == "createdIn is null"
     assert one_of("id", ["a", "b"]) == "id=a OR id=b"
+
+
+@given(TICKS, st.integers(-14, 14), st.integers(1, 10**10))
+def test_versions_of_any_zone_are_compared_as_instants(ticks, hours, later):
+    """Created in UTC, updated in the shop's own zone: the update is the newer, to the seventh digit."""
+    shown = iso(ticks + later)
+    local = datetime.fromisoformat(shown).astimezone(timezone(timedelta(hours=hours))).isoformat(timespec="seconds")
+    digits = shown[len("2026-01-01T00:00:00.") : -len("Z")]
+    updated = version_of({"updatedIn": f"{local[:19]}.{digits}{local[19:]}", "createdIn": iso(ticks)})
+    created = Sighting(iso(ticks), "", 1, strong=True, settled=True)
+    assert not created.outdates(Sighting(updated, "", 2, strong=True, settled=True))
+    assert version_ms(updated) == version_ms(shown)
+
+
+def test_what_only_looks_like_a_date_stays_as_it_is():
+    """It tells no time, and is no reason to stop."""
+    assert version_of({"updatedIn": "2026-99-99T00:00:00-03:00"}) == "2026-99-99T00:00:00-03:00"

@@ -109,6 +109,15 @@ async def test_a_reader_that_failed_tells_when_it_tries_again():
     assert timedelta(minutes=56) < again - datetime.now(UTC) < timedelta(minutes=64)
 
 
+@pytest.mark.parametrize(("resource", "over"), [("orders.backfill", True), ("customers.scan", False)])
+async def test_a_first_reading_that_moves_again_has_no_problem_any_more(resource, over):
+    """One look at it takes hours, and must not pass for "not read since" all the time; other readers end theirs."""
+    source = source_of(Shop("acme"), MemoryJournal())
+    source.status.wrong(resource, "no answer")
+    await source.move(resource, {"done": 100})
+    assert (source.status.position["problems"] == {}) is over
+
+
 async def test_a_rest_is_told_while_readers_wait_in_the_middle_of_a_look():
     """Before any of them has given up; and again when VTEX answers. Calls that go through are not told at all."""
     journal = MemoryJournal()

@@ -138,6 +138,33 @@ def test_an_order_is_reduced():
     assert data["changed_at"] == "2026-01-02T00:00:00.7010747Z"
 
 
+def _returned(*packages):
+    order = {**ORDER, "packageAttachment": {"packages": [{"type": "Input", **package} for package in packages]}}
+    return [each["value"] for each in read_order(order, "USD", "feed")["returns"]]
+
+
+def test_returns_without_a_number_are_told_apart_by_day_and_value():
+    """Each is money; the same one written twice by a race (NOTES 4.2) is one."""
+    monday, friday = "2026-01-05T10:00:00+00:00", "2026-01-09T10:00:00+00:00"
+    assert _returned(
+        {"invoiceNumber": None, "invoiceValue": 100, "issuanceDate": monday},
+        {"invoiceNumber": None, "invoiceValue": 100, "issuanceDate": friday},
+        {"invoiceValue": 100, "issuanceDate": monday},
+        {"invoiceNumber": "", "invoiceValue": 250},
+    ) == [100, 100, 250]  # fmt: skip
+
+
+def test_money_written_as_text_is_money():
+    """A refund that cannot be read is said so; it is never left out."""
+    assert _returned({"invoiceNumber": 1, "invoiceValue": "250"}, {"invoiceNumber": 2, "invoiceValue": "99.0"}) == [
+        250, 99,
+    ]  # fmt: skip
+    assert _returned({"invoiceNumber": "3", "invoiceValue": 7, "restitutions": {"Refund": {"value": "5"}}}) == [5]
+    assert _returned({"invoiceNumber": "4"}) == []
+    with pytest.raises(ContractChanged, match="packageAttachment"):
+        _returned({"invoiceNumber": "5", "invoiceValue": "much"})
+
+
 @pytest.mark.parametrize(
     ("email", "looked_up"),
     [
