@@ -17,13 +17,7 @@ from streams.journeys import learning
 from streams.journeys.facts import Facts
 from streams.journeys.judging import concerned_by, judge
 from streams.journeys.messages import without_recipient
-from streams.journeys.reading import (
-    UNREADABLE,
-    Books,
-    events_of,
-    read_row,
-    reports_of,
-)
+from streams.journeys.reading import UNREADABLE, Books, events_of, read_row, reports_of
 from streams.journeys.tables import FACTS
 from streams.models import name_of
 from streams.stores import Stores

@@ -38,18 +38,26 @@ DESTINATION: Final = "hellotext-events"
 """Not `hellotext`: a rush of page views must not delay profiles and messages."""
 KIND: Final = "hellotext.event"
 SAID: Final = Table("forward.said", ttl=timedelta(days=1), disk=True)
+"""`store/event` -> the `Identification` that came with the event, until the event comes."""
 WAITING: Final = Table("forward.waiting", ttl=timedelta(days=1))
+"""`store/event` -> an event whose values have not come: `data`, its `offset`, and `since` when it waits (Unix ms)."""
 VISITORS: Final = Table("forward.visitors", ttl=timedelta(days=30), disk=True)
+"""`store/session` -> who the session is: customer `id`, its `hash`, and the `source` that told it."""
 ORDERS: Final = Table("forward.orders", ttl=timedelta(days=8))
+"""`store/event` -> the call of an order action that has not arrived: see `_Step._pass_on`."""
 LOAD: Final = Table("forward.load")
+"""`store` -> `waiting` calls in the outbox, and until when (Unix ms) the address is taken for `closed`."""
 OFF: Final = "forwarding is off"
 MOST_WAITING: Final = 5_000
 """Events of a store in the outbox. Beyond that Hellotext is away or slower than the shop: what is new is left out."""
 PATIENCE_MS: Final = 60_000
 """An event waits so long for its values: acknowledged before it was, they can only be some batches behind."""
 CLOSED_MS: Final = 300_000
+"""After a refusal of the store's connection nothing but order actions is passed on for so long."""
 ORDERS_KEPT_MS: Final = 7 * DAY_MS
+"""An order action is repeated for so long; its row outlives that by a day."""
 NOWHERE: Final = 0
+"""Revision of a call whose event stands in no topic with all that it needs; else it is the event's offset and one."""
 TWICE: Final = (
     "Hellotext may have it already, and would count it twice: look there; `dead-letters remove` puts the letter away"
 )

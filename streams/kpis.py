@@ -21,13 +21,7 @@ from streams.figures.ledger import Ledger
 from streams.figures.recount import Recount
 from streams.figures.tables import CAMPAIGNS, FIGURES, STORES
 from streams.journeys.limits import digest
-from streams.journeys.reading import (
-    Books,
-    events_of,
-    read_row,
-    readable,
-    reports_of,
-)
+from streams.journeys.reading import Books, events_of, read_row, readable, reports_of
 from streams.journeys.tables import FACTS
 from streams.models import name_of
 from streams.stores import KnownStore, Stores
@@ -148,7 +142,7 @@ class _Work:
             recount.count()
 
 
-_CAMPAIGN_FIELDS = ("day", "channel", "recipients", "deliveries", "cost_micros", "currency")
+_OPTIONAL = ("channel", "recipients", "deliveries", "cost_micros", "currency")
 
 
 def _read_campaign(record: Record) -> dict[str, Any] | None:
@@ -157,7 +151,7 @@ def _read_campaign(record: Record) -> dict[str, Any] | None:
     row = read_row(record)
     if row.get("currency") is not None:
         exponent(row["currency"])
-    return {"day": row["day"], **{name: row.get(name) for name in _CAMPAIGN_FIELDS[1:]}}
+    return {"day": row["day"], **{name: row.get(name) for name in _OPTIONAL}}
 
 
 def _read_attribution(record: Record) -> dict[str, Any] | None:

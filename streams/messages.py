@@ -32,8 +32,11 @@ from streams.stores import KnownStore, Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
 SENT: Final = Table("messages.sent", ttl=timedelta(days=730), disk=True)
+"""`store/message` -> `Row`."""
 UNSURE: Final = Table("messages.unsure", ttl=timedelta(days=2), disk=True)
+"""`store/message` -> the payload of an SMS to Infobip whose arrival is not certain, for sending it again."""
 SEND: Final = {"hellotext": "hellotext.message", "infobip": "infobip.message"}
+"""The kind of call that sends, by vendor."""
 ONCE: Final = (
     "it may have arrived, and a message id is sent once for ever: ask the vendor; to send it all the same, request it "
     "under another message id; `dead-letters remove` puts the letter away"
@@ -49,7 +52,8 @@ MOST_POLLS: Final = 50
 """About two days: what is not delivered by then has no more news."""
 _ENDS: Final[dict[str, ReportStatus]] = {"delivered": "delivered", "failed": "failed"}
 Row = dict[str, Any]
-"""`vendor`, `channel`, `campaign`, `recipient` (hash), `state`, `tries`, `form`, `vendor_id`."""
+"""`vendor`, `channel`, `campaign`, `recipient` (hash), `state`, `form`, `vendor_id`; `tries`: how often it was asked
+for in this state; `calls`: how many were made, which is in their ids."""
 
 
 class MessagesAgent(Agent):

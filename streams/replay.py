@@ -43,8 +43,11 @@ OWN: Final = (
     topics.EFFECTS_OUTCOMES,
 )  # fmt: skip
 """What is written, under the other prefix."""
+COUNTING: Final = (TrackingAgent, AttributionAgent, KpisAgent)
+"""The agents whose rules are replayed: none of them has effects."""
 LOOK_S: Final = 0.5
 Tell = Callable[[int, int], None]
+"""Told how many records are consumed, and of how many."""
 _LIVE_NAMES: Final = frozenset(topic.name for topic in LIVE)
 
 
@@ -77,14 +80,13 @@ def connection_into(live: KafkaConnection, into: str) -> ReplayConnection:
 
 
 def agents(stores: Stores) -> list[Agent]:
-    """Return the agents whose rules are replayed: none of them has effects."""
-    return [SuppressionsAgent(), TrackingAgent(stores), AttributionAgent(stores), KpisAgent(stores)]
+    """Return the agents of a replay, in their order in the worker."""
+    return [SuppressionsAgent(), *(agent(stores) for agent in COUNTING)]
 
 
 def names(into: str) -> frozenset[str]:
     """Return every topic that a replay, or a command that looks at it, may have made under a prefix."""
-    kinds = (SuppressionsAgent, TrackingAgent, AttributionAgent, KpisAgent)
-    tables = {OUTBOX.name, *(table.name for one in kinds for table in one.tables)}
+    tables = {OUTBOX.name, *(table.name for agent in (SuppressionsAgent, *COUNTING) for table in agent.tables)}
     return frozenset(f"{into}{topic.name}" for topic in TOPICS) | {f"{into}streams.{one}-changelog" for one in tables}
 
 

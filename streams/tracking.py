@@ -24,7 +24,9 @@ from streams.tracking_rules.origin import mend_origin
 from streams.tracking_rules.seen import TABLES, Seen
 
 LANDINGS = Table("tracking-landings", disk=True)
+"""`store/digest of session and campaign` -> the arrivals that were told (streams/tracking_rules/landings.py)."""
 CONFLICT = "conflict"
+"""Why an event is dead: its id is known, with another body."""
 _QUIET = (*CONTENT_TYPE, QUIET)
 
 

@@ -40,15 +40,15 @@ class Ledger:
         self._campaigns = shard.table(CAMPAIGNS)
         self._visitors = shard.table(VISITORS)
         self._changes: defaultdict[str, defaultdict[Slot, Sums]] = defaultdict(lambda: defaultdict(dict))
-        self._comings: Counter[tuple[str, str, str]] = Counter()
+        self._visits: Counter[tuple[str, str, str]] = Counter()  # landings more or fewer, by campaign, date, visitor
         self._anew: set[str] = set()
 
     def change(self, old: Part, new: Part) -> None:
         """Replace a fact's part of the cells by another."""
         for slot, sums in differences(old, new):
             add(self._changes[slot.campaign][slot], sums)
-        self._comings.subtract(old.visitors)
-        self._comings.update(new.visitors)
+        self._visits.subtract(old.visitors)
+        self._visits.update(new.visitors)
 
     def set_row(self, campaign: str, row: Row | None) -> None:
         """Replace what was imported of a campaign."""
@@ -74,7 +74,7 @@ class Ledger:
         self._anew.clear()
 
     def _count_visitors(self) -> None:
-        for (campaign, date, visitor), change in self._comings.items():
+        for (campaign, date, visitor), change in self._visits.items():
             if not change:
                 continue
             place = key(self._store, campaign, date, visitor)
@@ -84,7 +84,7 @@ class Ledger:
             add(self._changes[campaign][Slot(campaign, basis, date)], {
                 "visitors": int(before + change > 0) - int(before > 0)
             })  # fmt: skip
-        self._comings.clear()
+        self._visits.clear()
 
     def _write_campaign(self, campaign: str, changes: Mapping[Slot, Sums]) -> None:
         entry, all_days = self._campaigns.get(key(self._store, campaign)) or {}, total(campaign)
@@ -102,8 +102,8 @@ class Ledger:
             entry = {**entry, **now}
             self._campaigns[key(self._store, campaign)] = entry
         if source_changed or campaign in self._anew:
-            for day in entry["days"]:
-                touched.setdefault(slot := Slot(campaign, "delivery", day), self._cell(slot, {}))
+            untouched = {Slot(campaign, "delivery", day) for day in entry["days"]} - touched.keys()
+            touched |= {slot: self._cell(slot, {}) for slot in sorted(untouched)}
         for slot, cell in touched.items():
             if slot.basis == "delivery":
                 self._reckon(slot, cell, whole, entry)

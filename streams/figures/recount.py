@@ -19,6 +19,7 @@ SETTLED_MS: Final = 60 * DAY_MS
 
 Row = dict[str, Any]
 People = tuple[Hashes, dict[str, Hashes]]
+"""The hashes told in a session, and the customers that they identify with all their own."""
 
 
 class Recount:
@@ -98,10 +99,8 @@ class Recount:
     def _relink(self, message: str) -> None:
         """Name the landings that the message may be behind, or was, when what they depend on has changed."""
         place = self._facts.key(message)
-        row, links = (
-            self._messages.get(place) or {},
-            list(messages.links(self._facts.row(self._facts.messages, message))),
-        )
+        row = self._messages.get(place) or {}
+        links = list(messages.links(self._facts.row(self._facts.messages, message)))
         old = row.get("k", [None, None])
         if old == links:
             return
