@@ -47,6 +47,46 @@ SPANS = 3
 """Parts of the freshness run, each with a p95 of its own."""
 
 
+class Course:
+    """How a backfill went, by its cursor's rows.
+
+    Args:
+        pid: the poller's.
+        customers: how many there are to read.
+    """
+
+    def __init__(self, pid: int, customers: int) -> None:
+        self._pid = pid
+        self._customers = customers
+        self._began: float | None = None
+        self._cpu_before = 0.0
+        self._early_mb: float | None = None
+        self._most_mb = 0.0
+        self.ended: float | None = None
+
+    def take(self, record: Any) -> None:
+        """Take in a row of `vtex.cursors`."""
+        row = orjson.loads(record.value)
+        if self.ended is not None or row["resource"] != "customers.backfill":
+            return
+        if self._began is None:
+            self._began, self._cpu_before = record.timestamp / 1000, cpu_seconds(self._pid)
+        done = row["position"]["done"]
+        self._most_mb = max(self._most_mb, memory_mb(self._pid))
+        if self._early_mb is None and done > self._customers / 10:
+            self._early_mb = self._most_mb
+        if done >= self._customers:  # the search for documents without a date that follows is the stand-in's own pace
+            self.ended = record.timestamp / 1000
+
+    def figures(self) -> dict[str, float]:
+        """Return customers a second, MB, growth of the memory since a tenth was read, customers a second of CPU."""
+        spent = cpu_seconds(self._pid) - self._cpu_before
+        return {
+            "rate": self._customers / (self.ended - self._began), "memory": self._most_mb,
+            "growth": self._most_mb / self._early_mb, "per_cpu": self._customers / spent,
+        }  # fmt: skip
+
+
 class Bench:
     """One run: topics of its own, stand-in shops and a poller in processes of their own."""
 
@@ -110,25 +150,13 @@ class Bench:
             await self.connect(url, ["shop0"])
             per_minute = round(rate * 60) if rate else UNLIMITED
             async with self.poller(per_minute, 10) as pid:
-                began, ended, early, most, spent = 0.0, 0.0, 0.0, 0.0, 0.0
+                course = Course(pid, customers)
                 async with CommittedReader(self.kafka, [topics.VTEX_CURSORS.name]) as reader:
-                    while not ended:
+                    while not course.ended:
                         for batch in await reader.poll(50):
                             for record in batch.records:
-                                row = orjson.loads(record.value)
-                                if row["resource"] != "customers.backfill":
-                                    continue
-                                began, spent = began or record.timestamp / 1000, spent or cpu_seconds(pid)
-                                most = max(most, memory_mb(pid))
-                                early = early or (most if row["position"]["done"] > customers / 10 else 0.0)
-                                # The search for documents without a date that follows is the stand-in's own pace.
-                                ended = ended or (
-                                    record.timestamp / 1000 if row["position"]["done"] >= customers else 0
-                                )
-                spent = cpu_seconds(pid) - spent
-        return {
-            "rate": customers / (ended - began), "memory": most, "growth": most / early, "per_cpu": customers / spent,
-        }  # fmt: skip
+                                course.take(record)
+                return course.figures()
 
     async def freshness(self, stores: int, seconds: float, *, hints: bool) -> list[tuple[float, float]]:
         """Measure each change in a shop: when, as seconds of the span, and the seconds until its event was read."""
