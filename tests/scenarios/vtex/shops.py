@@ -105,10 +105,16 @@ async def latest(kafka: KafkaConnection, store: str) -> dict[str, dict[str, Any]
     """Return the last state of each customer in `vtex.changes`: what was said of it, None when it was deleted."""
     found: dict[str, dict[str, Any] | None] = {}
     for event in await events(kafka):
-        if event["store"] == store and event["type"].startswith("vtex.customer."):
-            gone = event["type"] == "vtex.customer.deleted"
-            found[event["subject"]] = None if gone else said(event["data"])
+        if event["store"] == store:
+            note(found, event)
     return found
+
+
+def note(customers: dict[str, dict[str, Any] | None], event: dict[str, Any]) -> None:
+    """Note what an event says of a customer, None when it was deleted."""
+    if event["type"].startswith("vtex.customer."):
+        gone = event["type"] == "vtex.customer.deleted"
+        customers[event["subject"]] = None if gone else said(event["data"])
 
 
 def said(data: dict[str, Any]) -> dict[str, Any]:
