@@ -7,6 +7,7 @@ from schemas.events import encode
 from streams.attribution import AttributionAgent
 from streams.engine.testing import MemoryShard
 from streams.journeys import limits
+from streams.journeys.tables import SESSIONS
 from tests.oracle.running import attributions, fates
 from tests.oracle.telling import DAY, EMAIL, HOUR, PHONE, customer, event, landing, order, report
 from tests.oracle.worlds import NOW, h
@@ -182,6 +183,19 @@ class TestSettled:
         await shop.tell(order(version=2, refunded=4_000, email_hash=EMAIL))
 
         assert shop.of() == ("click", "spring", 6_000)
+
+    async def test_a_session_outlives_its_landing(self, shop):
+        """It is kept as long as it goes on, a landing for two years: an order after that is judged without it."""
+        await shop.tell(landing("s1", email_hash=EMAIL))
+        for number in range(10):
+            await shop.tick(80 * DAY)
+            await shop.tell(event("s1", at=shop.now, id=f"later{number}", email_hash=EMAIL))
+
+        await shop.tell(order(at=shop.now, email_hash=EMAIL))
+
+        assert shop.dead_letters() == []
+        assert "spring" in str(shop.table(SESSIONS))
+        assert shop.of() == ("no touch in window", None, 10_000)
 
     async def test_an_erased_order_keeps_its_row_and_loses_its_identity(self, shop):
         """`forget` writes a tombstone: the money stays explained, the hashes go."""

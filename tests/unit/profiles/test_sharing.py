@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from streams.profile_rules.stores import STORES
 from tests.destinations import StandInHellotext
 from tests.unit.profiles.conftest import World, a_customer
 
@@ -204,6 +205,19 @@ class TestForgotten:
         assert world.state() is None
         (letter,) = world.shard.dead_letters()
         assert (letter["reason"], letter["value"]) == ("Hellotext answered 405", None)
+
+    async def test_a_deleted_customer_s_erasure_is_waited_for(self, world):
+        """VTEX had deleted it before, and nothing was sent then: what its erasure ends with is heard all the same."""
+        await world.feed(a_customer())
+        await world.settle()
+        await world.feed(a_customer(version=2, email=None, deleted=True))
+        await world.settle()
+        world.hellotext.answers(405, only="DELETE")
+        await world.forget("c1")
+        await world.settle()
+        assert world.state() is None
+        assert [letter["reason"] for letter in world.shard.dead_letters()] == ["Hellotext answered 405"]
+        assert world.shard.table(STORES)["acme"]["under_way"] == {"hellotext": 0}
 
 
 class TestProvisional:

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from hellotext_vtex.destinations import troubled
 from schemas import topics
+from schemas.fates import REDRIVEN, EffectOutcome
 from streams.profile_rules.stores import BUCKET, GATE_RETRY_MS, MOST_UNDER_WAY, STORES
 from tests.destinations import StandInHellotext
 from tests.unit.profiles.conftest import World, a_customer
@@ -296,6 +297,28 @@ class TestRefused:
         await world.shard.tick(GATE_RETRY_MS)
         await world.settle()
         assert world.at().state == "synced"
+
+    async def test_an_outcome_of_a_call_that_is_not_under_way_changes_nothing(self, world):
+        """A dead letter of an outcome, redriven after its customer had gone on: the calls under way are as many."""
+        await world.feed(a_customer())
+        await world.settle()
+        await world.feed(a_customer("c2"))
+        before = dict(world.shard.table(STORES)["acme"])
+        late = EffectOutcome(
+            effect="profile/hellotext/c1/1", kind="hellotext.profile", agent="profiles", store="acme",
+            destination="hellotext", key="profile/c1", attempt=1, status="rejected", code=401,
+            reason="Hellotext answered 401", at="2027-01-15T08:00:00Z",
+        )  # fmt: skip
+        world.shard.put(
+            topics.EFFECTS_OUTCOMES, b"acme/profile/hellotext/c1/1", late.model_dump_json().encode(),
+            headers=[(REDRIVEN, b"effects/1")],
+        )  # fmt: skip
+        await world.shard.run()
+        assert world.shard.dead_letters() == []
+        assert world.shard.table(STORES)["acme"] == before
+        assert before["under_way"] == {"hellotext": 1}
+        await world.settle()
+        assert (world.at().state, world.at("c2").state) == ("synced", "synced")
 
     async def test_unreadable_and_misplaced_records_are_dead_letters(self, world):
         """They stop only themselves."""

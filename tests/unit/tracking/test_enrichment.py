@@ -72,6 +72,13 @@ class TestOrigin:
 
         assert event["page"].get("referrer") == kept
 
+    async def test_a_page_without_an_address_is_as_it_was_told(self, agent, page):
+        """There is no path to be read, and no shop to compare a referrer with."""
+        told = {"title": "Shoes", "referrer": "https://x.example/"}
+        (event,) = await agent.feed(page(page=told))
+
+        assert event["page"] == told
+
     async def test_no_personal_value_is_in_an_address(self, agent, page):
         """The collector took them out; the agent brings none back."""
         (event,) = await agent.feed(
