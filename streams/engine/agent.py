@@ -80,10 +80,10 @@ class Batch:
         return len(self.records)
 
     def check(self) -> None:
-        """Raise when a record was given two fates: the sums would never balance again.
+        """Look at the fates that the agent has given: with two for one record the sums would never balance again.
 
         Raises:
-            Misuse
+            Misuse: a record was given two.
         """
         if self.not_counted or self.passed_over:
             noted = [entry[0].offset for entry in self.not_counted] + [record.offset for record in self.passed_over]

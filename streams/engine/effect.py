@@ -53,7 +53,7 @@ def require_sound(effect: Effect) -> None:
     """Raise where a field is of another type than it says: after the commit, its row would stop the runner for ever.
 
     Raises:
-        Misuse
+        Misuse: names the fields, and the types that they have.
     """
     wrong = [name for name in _TEXTS if not isinstance(getattr(effect, name), str)]
     wrong += [name for name in _NUMBERS if not isinstance(getattr(effect, name), int)]

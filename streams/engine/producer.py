@@ -120,7 +120,8 @@ class ShardProducer:
         """Await every delivery: aiokafka's own flush before a commit waits, but ignores what failed.
 
         Raises:
-            TooLargeForBroker, Fenced
+            TooLargeForBroker: the broker refuses a batch.
+            Fenced: another worker owns the shard.
         """
         if futures:
             await self._guarded(asyncio.gather(*futures))

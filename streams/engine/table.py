@@ -55,7 +55,7 @@ class Table:
         """Refuse a time to live that is none: rows that shall live for no time would be kept for ever.
 
         Raises:
-            TypeError
+            TypeError: `ttl` is less than a millisecond, or no timedelta.
         """
         ttl: Any = self.ttl
         if ttl is not None and not (isinstance(ttl, timedelta) and ttl >= SHORTEST_TTL):
