@@ -11,6 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 PARTITIONS = 4
 STORES = [f"store{n}" for n in range(23)]
+TWICE_EVERY = 20
+"""Every so many events one comes twice: 5 % are duplicates."""
 PAD = os.urandom(90).hex().encode()
 """Makes an event some 200 bytes."""
 
@@ -37,14 +39,14 @@ def event(number: int, keys: int) -> tuple[int, bytes, bytes]:
     return crc32(store.encode()) % PARTITIONS, f"{store}/k{name}".encode(), b"%012d" % number + PAD
 
 
-async def fill(options: dict[str, Any], topic: str, events: int, keys: int, repeats: int = 20) -> int:
-    """Put events in, every `repeats`th twice; return how many records that made."""
+async def fill(options: dict[str, Any], topic: str, events: int, keys: int) -> int:
+    """Put events in, some of them twice; return how many records that made."""
     producer = AIOKafkaProducer(**options, linger_ms=10, max_batch_size=1 << 18)
     await producer.start()
     put = 0
     for number in range(events):
         partition, key, value = event(number, keys)
-        for _ in range(1 + (number % repeats == 0)):
+        for _ in range(1 + (number % TWICE_EVERY == 0)):
             await producer.send(topic, key=key, value=value, partition=partition)
             put += 1
     await producer.stop()

@@ -37,6 +37,12 @@ print((rss() - before) / 1e6)
 WARM_S = 45.0
 """Until the broker's second compiler has done the transactions' share: a broker in production has long been there."""
 
+RATE = 2_000
+"""Events a second, in the job that measures one hop."""
+IDS = 1_000_000
+"""Keys of the table that is restored."""
+KILLS = 5
+
 FEW, MANY = 10_000, 10_000_000
 """Keys between which an event must not become dearer."""
 
@@ -75,7 +81,7 @@ async def _fresh(options: dict[str, Any]) -> str:
     return prefix
 
 
-async def latency(options: dict[str, Any], rate: int = 2_000, seconds: float = 10.0) -> dict[str, float]:
+async def latency(options: dict[str, Any], seconds: float = 10.0) -> dict[str, float]:
     """Return p50 and p99 of one hop in ms, to a `read_committed` reader."""
     prefix = await _fresh(options)
     engine = Engine(options, prefix, "b")
@@ -99,7 +105,7 @@ async def latency(options: dict[str, Any], rate: int = 2_000, seconds: float = 1
     reading = asyncio.create_task(read())
     started, number = time.monotonic(), 0
     while (spent := time.monotonic() - started) < seconds:
-        while number < spent * rate:
+        while number < spent * RATE:
             partition, key, value = event(number, 5_000)
             sent[value[:12]] = time.time() * 1000
             await producer.send(prefix + PIXEL_EVENTS.name, key=key, value=value, partition=partition)
@@ -114,10 +120,10 @@ async def latency(options: dict[str, Any], rate: int = 2_000, seconds: float = 1
     return {"p50": steady[len(steady) // 2], "p99": steady[int(len(steady) * 0.99)]}
 
 
-async def restore(options: dict[str, Any], ids: int = 1_000_000) -> float:
-    """Return keys restored a second, in memory, from the changelog of a table with so many keys."""
+async def restore(options: dict[str, Any]) -> float:
+    """Return keys restored a second, in memory, from a table's changelog."""
     prefix = await _fresh(options)
-    put = await fill(options, prefix + PIXEL_EVENTS.name, ids, 5_000)
+    put = await fill(options, prefix + PIXEL_EVENTS.name, IDS, 5_000)
     engine = Engine(options, prefix, "b")
     await engine.start(str(put))
     await engine.told("END")
@@ -127,14 +133,14 @@ async def restore(options: dict[str, Any], ids: int = 1_000_000) -> float:
     return rows / seconds
 
 
-async def comeback(options: dict[str, Any], kills: int = 5) -> float:
+async def comeback(options: dict[str, Any]) -> float:
     """Return the median of the seconds from kill -9 to ready again, restarted at once, static membership."""
     prefix = await _fresh(options)
     await fill(options, prefix + PIXEL_EVENTS.name, 20_000, 5_000)
     engine = Engine(options, prefix, "a")
     await engine.start()
     took = []
-    for _ in range(kills):
+    for _ in range(KILLS):
         await asyncio.sleep(1.0)
         started = time.monotonic()
         await engine.kill()
@@ -189,8 +195,8 @@ async def measure(options: dict[str, Any], runs: int) -> list[dict[str, Any]]:
     hops = [await latency(options) for _ in range(runs)]
     hop = {name: statistics.median(one[name] for one in hops) for name in ("p50", "p99")}
     return [
-        row("one hop at 2,000 events/s, p50", hop["p50"], 25, "ms", "lower"),
-        row("one hop at 2,000 events/s, p99", hop["p99"], 60, "ms", "lower"),
+        row(f"one hop at {RATE:,} events/s, p50", hop["p50"], 25, "ms", "lower"),
+        row(f"one hop at {RATE:,} events/s, p99", hop["p99"], 60, "ms", "lower"),
         row("back after kill -9, static membership", await comeback(options), 2, "s", "lower"),
         row("restore in memory", await restore(options), 300_000, "keys/s", "higher"),
         row("memory of a million ids, in memory", memory("memory"), 300, "MB", "lower", "our own bound"),

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from bench.load import PARTITIONS, STORES, create, fresh_prefix
+from bench.load import PARTITIONS, STORES, TWICE_EVERY, create, fresh_prefix
 from bench.processes import marks
 from bench.results import row
 from connectors.pixel.records import Record, Sender, seal
@@ -30,13 +30,12 @@ ROOT = Path(__file__).parents[1]
 ASKED = 25_000
 SECRET = b"bench"
 BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
-TIMES_TWICE = 20
 MARKS = ("START", "END", "CPU", "CELLS")
 
 
-def records(events: int, seed: int = 7) -> list[Record]:
-    """Return records as the collector writes them."""
-    chance = random.Random(seed)
+def records(events: int) -> list[Record]:
+    """Return records as the collector writes them; the same mix each time."""
+    chance = random.Random(7)
     now = time.time_ns() // 1_000_000
     found = []
     for number in range(events):
@@ -45,7 +44,7 @@ def records(events: int, seed: int = 7) -> list[Record]:
         sender = Sender(store, SECRET, "BR", "none", now, "203.0.113.0/24", BROWSER)
         sealed = seal(_told(number, session, chance.random()), sender)
         found.append(sealed.event)
-        if number % TIMES_TWICE == 0:
+        if number % TWICE_EVERY == 0:
             found.append(sealed.event)
     return found
 

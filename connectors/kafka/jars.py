@@ -46,9 +46,9 @@ class Pins:
 
 
 @remember
-def pinned(lock_file: Path = LOCK_FILE) -> Pins:
-    """Read a lock file: `group:artifact:version sha256` lines, comments after `#`."""
-    lines = [line.partition("#")[0].split() for line in lock_file.read_text("utf-8").splitlines()]
+def pinned() -> Pins:
+    """Read `jars.lock`: `group:artifact:version sha256` lines, comments after `#`."""
+    lines = [line.partition("#")[0].split() for line in LOCK_FILE.read_text("utf-8").splitlines()]
     jars = tuple(_jar(*words) for words in lines if words)
     return Pins(jars, hashlib.sha256("".join(f"{jar}" for jar in jars).encode()).hexdigest()[:12])
 

@@ -133,12 +133,12 @@ class Node:
         """Let a frozen one go on."""
         self._signal(signal.SIGCONT)
 
-    def stop(self, grace: float = GRACE_S) -> None:
-        """Shut it down in order; kill it when that takes longer than `grace` seconds. Blocks."""
+    def stop(self) -> None:
+        """Shut it down in order; kill it when that takes longer than `GRACE_S`. Blocks."""
         self.terminate()
         try:
             if self._leash is not None:
-                self._leash.wait(grace)
+                self._leash.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             self.kill()
         else:
