@@ -156,7 +156,11 @@ class _Step:
             self._pass_on(store, row["event_id"], waiting["data"], row, waiting.get("offset"))
 
     def event(self, batch: Batch, record: Record) -> None:
-        """Give one event its fate."""
+        """Give one event its fate, and pass it on unless that is `filtered`, or its values are still to come.
+
+        Raises:
+            Poison: it is no event of the tracking agent.
+        """
         try:
             envelope = decode(record.value)
         except InvalidEventError as error:

@@ -146,7 +146,12 @@ class Admin:
         return found
 
     async def set_settings(self, topics: Mapping[str, Mapping[str, str]]) -> None:
-        """Replace the settings that stand on topics: a setting left out goes back to the broker's default."""
+        """Replace the settings that stand on topics: a setting left out goes back to the broker's default.
+
+        Raises:
+            ProvisioningRefused: the broker refused one, and why.
+            BrokerUnreachable: a broker has not heard of it in a long time.
+        """
         wanted = [ConfigResource(ConfigResourceType.TOPIC, name, dict(of)) for name, of in topics.items()]
         for answer in await self._client.alter_configs(wanted) if wanted else ():
             for code, message, _, name in answer.resources:

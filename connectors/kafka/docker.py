@@ -53,6 +53,7 @@ async def docker_kafka() -> AsyncIterator[KafkaConnection]:
 
     Raises:
         DockerUnavailable: the package testcontainers is not installed, or no Docker engine answers.
+        BrokerDied: the container ended; its last words.
         BrokerUnreachable: the container runs, but its broker does not answer.
     """
     (port,) = free_ports(1)
