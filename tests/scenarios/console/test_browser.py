@@ -40,7 +40,7 @@ async def test_pages_in_a_browser(kafka):
         await page.evaluate("window.sameDocument = true")
         renamed = Campaign(store="acme", campaign="cart-24h", name="Renamed <b>just</b> now", day="2026-11-20")
         await write_rows(kafka, [row(topics.CAMPAIGNS, "acme", "cart-24h", value=renamed)], PARTITIONS)
-        await page.wait_for_selector("text=Renamed <b>just</b> now", timeout=3000)
+        await page.wait_for_selector("text=Renamed <b>just</b> now")
         assert await page.evaluate("window.sameDocument")
     assert complaints == []
 

@@ -258,7 +258,7 @@ def test_processes_say_when_they_are_ready_and_stop_when_told(run, name):
     process = run.start(name, "--json", COLLECTOR_PORT="0", CONSOLE_PORT="0")
     line = process.stdout.readline()
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
 
     assert json.loads(line)["ready"] == name, err
     assert process.returncode == 0, err

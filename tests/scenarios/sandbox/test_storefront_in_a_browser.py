@@ -1,6 +1,5 @@
 """A person's visit to the storefront in a real Chromium, through the real collector, into Kafka."""
 
-import asyncio
 import shutil
 
 import pytest
@@ -9,10 +8,13 @@ from playwright.async_api import async_playwright
 from sandbox.settings import SandboxSettings
 from tests.pixel_collector import connect, connected, read_topic, running, secret_box
 from tests.unit.sandbox.test_day import running as sandboxed
+from tests.waiting import until
 
 pytestmark = [pytest.mark.broker, pytest.mark.browser, pytest.mark.long]
 
 BUYER = {"email": "eva@acme.example.com", "firstName": "Eva", "lastName": "Lima", "phone": "+5511987654321"}
+
+EVERYTHING = ("page.viewed", "product.viewed", "cart.added", "checkout.started", "identification", "order.placed")
 
 
 async def test_from_a_campaigns_link_to_an_order(kafka, tmp_path):
@@ -40,14 +42,13 @@ async def test_from_a_campaigns_link_to_an_order(kafka, tmp_path):
             await page.click("#buy button")
             await page.wait_for_url("**/orderPlaced*")
             await page.goto(f"{page.url}&{query}")
-            rows = await told(kafka, "order.placed")
+            rows = await told(kafka, *EVERYTHING)
             await browser.close()
         headers = {"X-VTEX-API-AppKey": account["app_key"], "X-VTEX-API-AppToken": account["app_token"]}
         order = (
             await client.get(f"/vtex/acme/api/oms/pvt/orders/{rows['order.placed']['order']}-01", headers=headers)
         ).json()
 
-    assert {"page.viewed", "product.viewed", "cart.added", "checkout.started", "order.placed"} <= rows.keys()
     assert {row["utm"]["campaign"] for row in rows.values() if "utm" in row} == {"C1"}
     assert len({row["session"] for row in rows.values() if "session" in row}) == 1
     assert rows["checkout.started"]["order_form"] == rows["cart.added"]["order_form"] == order["orderFormId"]
@@ -56,12 +57,12 @@ async def test_from_a_campaigns_link_to_an_order(kafka, tmp_path):
     assert order["marketingData"]["utmCampaign"] == "C1"
 
 
-async def told(kafka, action: str, seconds: float = 20) -> dict[str, dict]:
-    """What stands in `pixel.events` by action or kind, once `action` is among it."""
-    async with asyncio.timeout(seconds):
-        while True:
-            rows = [row["data"] for row in await read_topic(kafka, "pixel.events")]
-            found = {row.get("action") or row["kind"]: row for row in rows}
-            if action in found:
-                return found
-            await asyncio.sleep(0.2)
+async def told(kafka, *names: str) -> dict[str, dict]:
+    """What stands in `pixel.events` by action or kind, once all of these are among it."""
+
+    async def found() -> dict[str, dict] | None:
+        rows = [row["data"] for row in await read_topic(kafka, "pixel.events")]
+        by_name = {row.get("action") or row["kind"]: row for row in rows}
+        return by_name if by_name.keys() >= set(names) else None
+
+    return await until(f"{', '.join(names)} have arrived", found)

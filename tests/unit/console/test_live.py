@@ -1,7 +1,6 @@
 """Live pages: told of changes at once, of many changes seldom, and never more of them than allowed."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -29,11 +28,9 @@ async def test_a_change_is_told_within_a_moment():
     before = watching.version("acme")
     put(model, [row(topics.STORES, "other", value=a_store("other"))])
     assert watching.version("acme") == before
-    began = time.monotonic()
     put(model, [row(topics.STORES, "acme", value=a_store())])
 
-    assert await anext(stream) == f"data: {watching.version('acme')}\n\n"
-    assert time.monotonic() - began < 0.2
+    assert await anext(stream) == f"data: {watching.version('acme')}\n\n"  # a look later would come after a comment
     assert watching.version("acme") != before
     await stream.aclose()
     assert watching.count == 0

@@ -106,6 +106,7 @@ def _required(command: Any) -> list[str]:
     keys = ("--vtex-app-key", "k", "--vtex-app-token", "t", "--hellotext-business", "b", "--hellotext-token", "t")
     extra = {
         "messages send": ("--text", "hi"), "stores set": ("--privacy", "none"), "stores remove": ("--yes",),
+        "stores renew": ("--hook-secret", "--yes"),
         "forget": ("--customer", "c1", "--yes"), "connect": ("--vtex-account", "acme", *keys, "--yes"),
     }  # fmt: skip
     arguments = []
