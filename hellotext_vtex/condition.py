@@ -11,7 +11,7 @@ from hellotext_vtex.destinations import Troubled, troubled_by_store
 from hellotext_vtex.tables import ahead, moment
 from schemas.stores import StoreConnection
 
-_SECRET: Final = {"app_token", "token", "api_key", "hash_secret", "hook_secret", "server_token"}
+_SECRET: Final = {"app_token", "token", "api_key", "hash_secret", "hook_secret", "server_token", "secret"}
 
 
 @dataclass(frozen=True, slots=True)

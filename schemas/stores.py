@@ -78,6 +78,13 @@ class Rate(Model):
     since: date
 
 
+class Former(Model):
+    """A secret that was renewed, and is still taken for a while: whoever uses it has time to change over."""
+
+    secret: Sealed
+    until: Instant
+
+
 class StoreConnection(Model):
     """A connected store: where it is, how to reach it, and what it has chosen. Secrets are sealed."""
 
@@ -92,6 +99,8 @@ class StoreConnection(Model):
     hash_secret: Sealed = Field(description="Keys the hashes of personal values; never rotates.")
     hook_secret: Sealed = Field(description="Authenticates triggers, hooks and webhooks that call the collector.")
     server_token: Sealed = Field(description="Authenticates the shop's own back end at the collector.")
+    hook_secret_before: Former | None = None
+    server_token_before: Former | None = None
     privacy: Literal["lgpd", "gdpr", "none"] = Field(
         default="none",
         description="gdpr: events only with consent granted; lgpd and none: unless consent was denied.",

@@ -10,8 +10,9 @@ of personal values, which never rotates (DESIGN section 11).
 """
 
 import secrets as random
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -23,13 +24,18 @@ from connectors.kafka.reader import latest_by_key
 from connectors.kafka.secrets import SecretBox
 from schemas.model import Model
 from schemas.partition import store_of
-from schemas.stores import StoreConnection
+from schemas.stores import Former, StoreConnection
 from schemas.topics import STORES
 
 __all__ = [
     "STORE_NAME", "AccessReport", "BusinessTakenError", "Check", "ConnectionRequest", "StoreUnreadableError",
-    "check_keys", "connect_store", "country_defaults", "given_before", "read_account", "standing",
+    "check_keys", "connect_store", "country_defaults", "given_before", "read_account", "renewed",
+    "standing",
 ]  # fmt: skip
+
+
+_LENGTHS: Final = {"hook_secret": 24, "server_token": 32}
+"""Bytes of chance in a store's own secrets."""
 
 
 class BusinessTakenError(Exception):
@@ -67,6 +73,22 @@ async def connect_store(request: ConnectionRequest, connection: KafkaConnection,
     row = _row(name, request, stores.get(name), secrets)
     await write_row(connection, STORES, name, (), row)
     return row
+
+
+def renewed(
+    row: StoreConnection, secrets: SecretBox, names: Sequence[Literal["hook_secret", "server_token"]], until: datetime
+) -> StoreConnection:
+    """Return a store with new secrets of its own; those before are taken beside them until then.
+
+    Raises:
+        WrongKey: the store was connected with another SECRETS_KEY.
+    """
+    secrets.unseal(row.hash_secret)
+    changes: dict[str, Any] = {}
+    for name in names:
+        changes[f"{name}_before"] = Former(secret=getattr(row, name), until=until)
+        changes[name] = secrets.seal(random.token_urlsafe(_LENGTHS[name]))
+    return row.model_copy(update=changes)
 
 
 async def standing(connection: KafkaConnection, store: str) -> StoreConnection | None:
@@ -144,8 +166,7 @@ def _row(name: str, request: ConnectionRequest, old: StoreConnection | None, box
     }
     own = {} if old else {
         "hash_secret": box.seal(random.token_urlsafe(32)),
-        "hook_secret": box.seal(random.token_urlsafe(24)),
-        "server_token": box.seal(random.token_urlsafe(32)),
+        **{name: box.seal(random.token_urlsafe(length)) for name, length in _LENGTHS.items()},
         "connected_at": datetime.now(UTC),
     }  # fmt: skip
     # What is asked for in no form (prices, windows, paused ...) stays as it was.

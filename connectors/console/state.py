@@ -89,6 +89,7 @@ def _without_secrets(row: StoreConnection) -> StoreConnection:
             "hellotext": row.hellotext.model_copy(update={"token": ""}),
             "infobip": infobip,
             **dict.fromkeys(("hash_secret", "hook_secret", "server_token"), ""),
+            **dict.fromkeys(("hook_secret_before", "server_token_before"), None),
         }
     )
 

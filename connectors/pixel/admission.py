@@ -1,6 +1,7 @@
 """Who may send: business id or token to store, and what that store has chosen."""
 
 import hmac
+import time
 from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -8,7 +9,7 @@ from typing import Any, Final, Protocol
 from connectors.pixel.limits import Bucket
 from connectors.pixel.settings import CollectorSettings
 from schemas.partition import shard_of
-from schemas.stores import StoreConnection
+from schemas.stores import Former, StoreConnection
 
 _BEARER: Final = b"bearer"
 _BASIC: Final = b"basic "
@@ -35,6 +36,19 @@ class Opener(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A secret of a store, opened; one that was renewed counts beside it until its time is over."""
+
+    secret: str
+    before: str = ""
+    until: float = 0.0
+
+    def taken(self) -> tuple[str, ...]:
+        """Return what is taken now."""
+        return (self.secret, self.before) if time.time() < self.until else (self.secret,)
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """A store, unsealed once: what each request needs of it."""
 
@@ -44,8 +58,8 @@ class Admitted:
     country: str
     privacy: str
     origins: frozenset[bytes]
-    hook_secret: str
-    server_token: str
+    hook_secret: Held
+    server_token: Held
     connection: StoreConnection
     bucket: Bucket
 
@@ -73,8 +87,9 @@ class Admission:
         found = None
         for connection in self._directory.all():
             admitted = self._admit(connection)
-            if admitted and hmac.compare_digest(admitted.server_token.encode(), token.encode()):
-                found = admitted
+            for taken in admitted.server_token.taken() if admitted else ():
+                if hmac.compare_digest(taken.encode(), token.encode()):
+                    found = admitted
         return found
 
     def _admit(self, connection: StoreConnection | None) -> Admitted | None:
@@ -91,13 +106,18 @@ class Admission:
             country=connection.country,
             privacy=connection.privacy,
             origins=frozenset(origin.rstrip("/").lower().encode() for origin in connection.origins),
-            hook_secret=self._secrets.unseal(connection.hook_secret),
-            server_token=self._secrets.unseal(connection.server_token),
+            hook_secret=self._held(connection.hook_secret, connection.hook_secret_before),
+            server_token=self._held(connection.server_token, connection.server_token_before),
             connection=connection,
             bucket=known.bucket if known else Bucket(settings.rate, settings.burst),
         )
         self._known[connection.store] = known
         return known
+
+    def _held(self, sealed: str, before: Former | None) -> Held:
+        if before is None:
+            return Held(self._secrets.unseal(sealed))
+        return Held(self._secrets.unseal(sealed), self._secrets.unseal(before.secret), before.until.timestamp())
 
 
 def bearer(header: bytes) -> str:
@@ -106,8 +126,8 @@ def bearer(header: bytes) -> str:
     return token.strip().decode("latin-1") if scheme.lower() == _BEARER else ""
 
 
-def holds_secret(secret: str, headers: dict[bytes, bytes], query: dict[str, str], body: bytes) -> bool:
-    """Return whether a webhook's call carries the store's `hook_secret`.
+def holds_secret(held: Held, headers: dict[bytes, bytes], query: dict[str, str], body: bytes) -> bool:
+    """Return whether a webhook's call carries the store's `hook_secret`, or one that is still taken.
 
     As basic auth's password, as a bearer token, in `X-Hook-Secret` or `?token=` (VTEX's triggers know headers and
     addresses only), or as HMAC-SHA-256 of the body in a signature header (contracts/infobip CONTRACT 7; the name
@@ -120,10 +140,14 @@ def holds_secret(secret: str, headers: dict[bytes, bytes], query: dict[str, str]
             offered.append(b64decode(authorization[len(_BASIC) :], validate=True).decode().partition(":")[2])
         except ValueError:
             return False
-    if any(hmac.compare_digest(secret.encode(), text.encode()) for text in offered if text):
-        return True
     signature = next((headers[name] for name in _SIGNATURES if name in headers), b"").lower().removeprefix(b"sha256=")
-    expected = hmac.digest(secret.encode(), body, "sha256").hex().encode()
+    return any(_proves(secret.encode(), offered, signature, body) for secret in held.taken())
+
+
+def _proves(secret: bytes, offered: list[str], signature: bytes, body: bytes) -> bool:
+    if any(hmac.compare_digest(secret, text.encode()) for text in offered if text):
+        return True
+    expected = hmac.digest(secret, body, "sha256").hex().encode()
     return bool(signature) and hmac.compare_digest(signature, expected)
 
 

@@ -132,6 +132,6 @@ def _tell(task: "asyncio.Task[None]") -> None:
         )
 
 
-def _read(store: StoreConnection) -> tuple[VtexAccess, str]:
-    """What of a connection the poller reads by: another price list is no reason to begin anew."""
-    return store.vtex, store.currency
+def _read(store: StoreConnection) -> tuple[VtexAccess, str, str]:
+    """What of a connection the poller reads and is told by: another price list is no reason to begin anew."""
+    return store.vtex, store.currency, store.hook_secret

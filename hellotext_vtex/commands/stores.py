@@ -9,6 +9,7 @@ from rich.table import Table
 from connectors.console.rows import remove_row, write_row
 from connectors.kafka.stores import StoreDirectory
 from hellotext_vtex.commands.progress import show_progress
+from hellotext_vtex.commands.renew import renew
 from hellotext_vtex.condition import Condition, conditions_of, matters, state_of, told, visible
 from hellotext_vtex.foreground import execute, fail, print_json
 from hellotext_vtex.known_stores import find_store
@@ -29,7 +30,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(help="Connected stores.", no_args_is_help=True)
     for command, name in ((list_stores, "list"), (show, "show"), (pause, "pause"), (resume, "resume"),
-                          (show_progress, "progress"), (choose, "set"), (remove, "remove")):  # fmt: skip
+                          (show_progress, "progress"), (choose, "set"), (renew, "renew"),
+                          (remove, "remove")):  # fmt: skip
         group.command(name)(command)
     app.add_typer(group, name="stores", rich_help_panel="Stores")
 

@@ -1,6 +1,8 @@
 import asyncio
 import gzip
+import hmac
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
@@ -11,7 +13,7 @@ from connectors.pixel.limits import Bucket
 from schemas.events import CloudEvent
 from schemas.fates import DeadLetter
 from schemas.pixel import Identification, TrackingEvent
-from schemas.stores import HellotextAccess
+from schemas.stores import Former, HellotextAccess
 from tests.unit.pixel.conftest import store_connection
 from tests.unit.pixel.test_wire import FIELDS, JSON
 
@@ -399,10 +401,35 @@ class TestOtherEndpoints:
         assert reply.status == status
         assert len(bench.topic("vtex.hints")) == (status == 200)
 
+    @pytest.mark.parametrize(("later", "status"), [(timedelta(minutes=1), 200), (timedelta(minutes=-1), 401)])
+    async def test_a_secret_that_was_renewed_is_taken_for_a_while(self, make_bench, later, status):
+        """In every form that the new one is; then it is refused, and the new one counts all along."""
+        until = datetime.now(UTC) + later
+        bench = make_bench(
+            store_connection(
+                hook_secret_before=Former(secret="sealed:old-hook", until=until),
+                server_token_before=Former(secret="sealed:old-token-of-acme", until=until),
+            )
+        )
+        body = orjson.dumps({"results": [{"messageId": "C1.m", "status": {"groupId": 3}}]})
+
+        async def told(secret: str) -> list[int]:
+            signature = hmac.digest(secret.encode(), body, "sha256").hex()
+            path, nobody = "/v1/reports/infobip/acme", {"authorization": ""}
+            token = await bench.call("POST", f"{path}?token={secret}", body, nobody)
+            signed = await bench.call("POST", path, body, {**nobody, "x-signature": signature})
+            return [token.status, signed.status]
+
+        async def sent(token: str) -> int:
+            headers = {"origin": "", "authorization": f"Bearer {token}"}
+            return (await bench.post(EVENTS, {"action": "x"}, headers)).status
+
+        assert await told("old-hook") == [status, status]
+        assert await told("hook-secret") == [200, 200]
+        assert [await sent("old-token-of-acme"), await sent("server-token-of-acme")] == [status, 200]
+
     async def test_a_signed_report_is_believed(self, make_bench):
         """HMAC-SHA-256 of the body with the store's secret; of another body it is nothing."""
-        import hmac  # noqa: PLC0415  only here
-
         body = orjson.dumps({"results": [{"messageId": "C1.m", "status": {"groupId": 3}}]})
         signature = hmac.digest(b"hook-secret", body, "sha256").hex()
         bench = make_bench()

@@ -8,10 +8,12 @@ import pytest
 from connectors.vtex.errors import HookUnreachable
 from connectors.vtex.hints import Inbox
 from connectors.vtex.hook import EVERY_S, OrderHook
+from connectors.vtex.pollers import _read
 from connectors.vtex.store import Readers, Surroundings
 from sandbox.vtex.clock import DAY, system_clock
 from sandbox.vtex.keys import CONNECTOR, Resource
 from sandbox.vtex.shop import Shop
+from tests.stores import a_store
 from tests.unit.vtex.memory import QUICK, MemoryJournal, source_of
 
 COLLECTOR = "https://collect.shop.example"
@@ -79,6 +81,14 @@ async def test_a_collector_that_vtex_cannot_reach_is_a_note():
     denied = Account(resources=CONNECTOR - {Resource.FEED_ADMIN})
     assert await denied.hook.look() == EVERY_S
     assert denied.configured is None
+
+
+def test_a_hook_secret_that_was_renewed_is_told_to_vtex():
+    """The store's poller begins anew, and so sets the hook up with it; for another price list it does not."""
+    before = a_store()
+
+    assert _read(a_store(hook_secret="renewed")) != _read(before)
+    assert _read(a_store(click_window_hours=1)) == _read(before)
 
 
 async def test_without_a_public_address_there_is_no_hook():
