@@ -25,6 +25,7 @@ from connectors.vtex.budget import Urgency
 from connectors.vtex.client import VtexClient
 from connectors.vtex.cursors import Cursors
 from connectors.vtex.customer import OWNER_FIELDS
+from connectors.vtex.documents import gather
 from connectors.vtex.errors import AccountUnknown, ContractChanged, EntityAbsent, FeedTaken, ResourceMissing
 from connectors.vtex.feed import OrderFeed
 from connectors.vtex.feedless import ListFollower
@@ -127,14 +128,16 @@ class StorePoller:
     async def _read(self, source: Source) -> None:
         readers = Readers(source, self._inbox, self._around)
         source.status.keep(readers.looks())
+        readings = {name: supervise(source, name, look) for name, look in readers.looks().items()}
+        readings["rests"] = tell_rests(source)
+        tasks = [asyncio.create_task(reading, name=f"{source.name} {name}") for name, reading in readings.items()]
         try:
-            async with asyncio.TaskGroup() as group:
-                for name, look in readers.looks().items():
-                    group.create_task(supervise(source, name, look), name=f"{source.name} {name}")
-                group.create_task(tell_rests(source), name=f"{source.name} rests")
-        except BaseExceptionGroup as failed:
-            fenced = failed.subgroup(Fenced)
-            raise (fenced or failed).exceptions[0] from None
+            await gather(*tasks)
+        except JournalBroken:
+            ends = [task.exception() for task in tasks if not task.cancelled()]
+            for fenced in (end for end in ends if isinstance(end, Fenced)):
+                raise fenced from None
+            raise
 
 
 class Readers:

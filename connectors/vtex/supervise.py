@@ -32,7 +32,7 @@ async def supervise(source: Source, name: str, look: Look) -> None:
             wait = await look()
         except (Fenced, JournalBroken):
             raise
-        except Exception as error:  # noqa: BLE001  whatever it is must not stop the other readers
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  whatever it is must stop no reader
             _heed_cancellation()
             failures += 1
             wait = _jittered(_after(source, error, failures))
@@ -78,7 +78,7 @@ def _heed_cancellation() -> None:
         raise asyncio.CancelledError
 
 
-def _after(source: Source, error: Exception, failures: int) -> float:
+def _after(source: Source, error: BaseException, failures: int) -> float:
     rest = source.settings.rest
     if isinstance(error, Dispensable):
         return AGAIN_S
@@ -88,7 +88,7 @@ def _after(source: Source, error: Exception, failures: int) -> float:
     return max(wait, error.retry_after or 0.0) if isinstance(error, Retryable) else wait
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     # Other errors' texts may quote what they stumbled over.
     told = isinstance(error, VtexError | KafkaSetupError)
     return str(error) if told else f"{type(error).__name__}: see the poller's log"

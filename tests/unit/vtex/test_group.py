@@ -3,18 +3,20 @@
 import asyncio
 import contextlib
 import socket
+from functools import partial
 
+import pytest
 from structlog.testing import capture_logs
 
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.errors import BrokerUnreachable
 from connectors.vtex import serve, store
-from connectors.vtex.journal import JournalBroken
+from connectors.vtex.journal import Fenced, JournalBroken
 from connectors.vtex.serve import Group
 from connectors.vtex.settings import PollerSettings
 from connectors.vtex.store import StorePoller
 from sandbox.vtex.shop import Shop
-from tests.unit.vtex.memory import store_of
+from tests.unit.vtex.memory import source_of, store_of
 
 
 async def test_a_consumer_that_is_just_starting_is_closed():
@@ -51,6 +53,29 @@ async def test_a_store_that_is_opened_again_and_again_is_told_seldom(monkeypatch
         await asyncio.gather(waiting, return_exceptions=True)
 
     assert [line["event"] for line in told] == ["a store is opened anew"]
+
+
+@pytest.mark.parametrize("ends", [(JournalBroken, Fenced), (Fenced, JournalBroken), (JournalBroken,)])
+async def test_a_store_whose_journal_fails_is_left_by_all_its_readers(monkeypatch, ends):
+    """Fenced counts most; and the store's own task must not pass for cancelled when it is opened anew."""
+
+    class Readers:
+        def __init__(self, *_):
+            """As the real ones."""
+
+        def looks(self):
+            return {kind.__name__: partial(_ended, kind) for kind in ends} | {"hints": asyncio.Event().wait}
+
+    async def _ended(kind):
+        raise kind("gone")
+
+    monkeypatch.setattr(store, "Readers", Readers)
+    poller, source = StorePoller(store_of(Shop("acme")), None, None, None), source_of(Shop("acme"))
+    before = asyncio.all_tasks()
+    with pytest.raises(Fenced if Fenced in ends else JournalBroken):
+        await poller._read(source)
+    assert asyncio.current_task().cancelling() == 0
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_broker_that_is_away_is_told_seldom(monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.vtex.documents import gather
 from connectors.vtex.errors import KeyRefused, Unavailable
 from connectors.vtex.hints import HintReader, Inbox
 from connectors.vtex.inventory import Inventory
@@ -227,6 +228,10 @@ class TestInventory:
             assert list(inventory.unseen()) == [["c"]]
 
 
+async def _refused():
+    raise KeyRefused("wrong key")
+
+
 class TestSupervise:
     async def test_a_failure_is_told_and_tried_again(self):
         """The cursor row of the store says what is wrong, until it is right again."""
@@ -262,6 +267,50 @@ class TestSupervise:
         task.cancel()
         await asyncio.wait([task], timeout=5)
         assert task.cancelled()
+
+    async def test_a_failure_of_calls_made_together_ends_no_reader(self):
+        """The feed, hints and addresses are read so: one refused call of several must not stop them for ever."""
+        looks = []
+
+        async def look():
+            looks.append(asyncio.current_task().cancelling())
+            if len(looks) < 3:
+                await gather(_refused(), asyncio.sleep(60))
+
+        await asyncio.wait_for(supervise(source_of(Shop("acme")), "orders", look), 60)
+        assert looks == [0, 0, 0]
+
+    async def test_a_cancellation_of_somebody_else_ends_no_reader(self):
+        """A library's own task was cancelled: a failure as any other."""
+        looks = []
+
+        async def look():
+            looks.append(1)
+            if len(looks) < 2:
+                raise asyncio.CancelledError
+
+        await asyncio.wait_for(supervise(source_of(Shop("acme")), "orders", look), 60)
+        assert len(looks) == 2
+
+    async def test_a_reader_is_cancelled_while_its_calls_are_under_way(self):
+        """They end with it, and before it."""
+        ended, under_way = [], asyncio.Event()
+
+        async def call():
+            under_way.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                ended.append(1)
+
+        async def look():
+            await gather(call(), call())
+
+        task = asyncio.create_task(supervise(source_of(Shop("acme")), "orders", look))
+        await under_way.wait()
+        task.cancel()
+        await asyncio.wait([task], timeout=60)
+        assert (task.cancelled(), len(ended)) == (True, 2)
 
     async def test_a_fenced_store_is_left(self):
         """It is another poller's now."""
