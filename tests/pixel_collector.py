@@ -92,7 +92,7 @@ class Running:
     host: str
     port: int
 
-    async def ready(self, seconds: float = 20) -> None:
+    async def ready(self, seconds: float = 60) -> None:
         """Wait until it knows its stores."""
         async with httpx.AsyncClient(base_url=self.url) as client, asyncio.timeout(seconds):
             while True:
@@ -120,10 +120,13 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(kafka: KafkaConnection, box: SecretBox, spool: Path, **settings: Any) -> AsyncIterator[Running]:
-    """Run the collector in this loop, on a free port, until the block ends."""
+    """Run the collector in this loop, on a free port, until the block ends.
+
+    It waits long for a slow broker: what it has answered stands in the topic, not in the spool.
+    """
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    chosen = CollectorSettings(port=0, spool=spool, **settings)
+    chosen = CollectorSettings(port=0, spool=spool, **{"ack_timeout": 60.0, **settings})
     task = asyncio.create_task(run_collector(kafka, box, chosen, ready=address.set_result, stop=stop))
     try:
         done, _ = await asyncio.wait([address, task], return_when=asyncio.FIRST_COMPLETED)

@@ -75,7 +75,7 @@ async def browser_page(*arguments: str, cache: bool = False) -> AsyncIterator[Pa
         left_out = ["--disable-back-forward-cache"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium(), args=wanted, ignore_default_args=left_out
+            executable_path=chromium(), args=wanted, ignore_default_args=left_out, timeout=90_000
         )
         try:
             yield await browser.new_page()
@@ -118,7 +118,7 @@ async def message(page: Page, name: str, **fields: Any) -> None:
     )
 
 
-async def actions(kafka, count: int, seconds: float = 20) -> list[dict[str, Any]]:
+async def actions(kafka, count: int, seconds: float = 60) -> list[dict[str, Any]]:
     """The events in pixel.events, once there are `count` distinct ones."""
     async with asyncio.timeout(seconds):
         while True:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.ports import free_ports
 from tests.pixel_load import Load
 from tests.waiting import until
 
@@ -24,9 +24,7 @@ class Collectors:
     """The processes; the kernel gives each connection to one of them (`SO_REUSEPORT`)."""
 
     def __init__(self, kafka: KafkaConnection, key: bytes, folder: Path, processes: int = 1) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)  # none that somebody's call may take while a killed one is away
         self._options = json.dumps({
             "bootstrap": kafka.bootstrap_servers, "prefix": kafka.topic_prefix, "port": str(self.port),
             "spool": str(folder), "key": key.decode(),
@@ -46,7 +44,7 @@ class Collectors:
         await asyncio.to_thread(self.processes[number].wait)
         self.processes[number] = self._spawn()
 
-    async def until(self, check: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
+    async def until(self, check: Callable[[dict[str, Any]], bool], seconds: float = 90) -> dict[str, Any]:
         """Wait until the `/health/ready` of whichever process answers tells what `check` waits for."""
         async with asyncio.timeout(seconds):
             while True:
@@ -64,7 +62,7 @@ class Collectors:
             return None
         return document
 
-    async def drained(self, folder: Path, seconds: float = 40) -> None:
+    async def drained(self, folder: Path, seconds: float = 90) -> None:
         """Wait until no process's spool holds anything."""
         await until("the spool is drained", lambda: not any(folder.glob("*/*.spool")), seconds)
 
@@ -73,7 +71,7 @@ class Collectors:
         for process in self.processes:
             process.terminate()
         try:
-            return [await asyncio.to_thread(process.wait, 30) for process in self.processes]
+            return [await asyncio.to_thread(process.wait, 90) for process in self.processes]
         finally:
             for process in self.processes:
                 process.kill()
@@ -81,7 +79,7 @@ class Collectors:
             self._log.close()
 
 
-async def accepted_more(load: Load, more: int = 20, seconds: float = 40) -> None:
+async def accepted_more(load: Load, more: int = 20, seconds: float = 90) -> None:
     """Wait until so many more requests were answered 200."""
     before = len(load.accepted)
     async with asyncio.timeout(seconds):

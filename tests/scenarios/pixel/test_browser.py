@@ -51,6 +51,7 @@ async def test_a_purchase_reaches_the_topics(kafka, tmp_path):
             await message(page, "pageView", pageUrl=f"{url}/")
             await message(page, "productView", product=SHOE)
             await actions(kafka, 3)
+            await page.wait_for_function("!localStorage.getItem('hello_queue')")
             await page.context.set_offline(True)
             await message(page, "cartId", cartId="form-1")
             await message(page, "addToCart", items=[ITEM])

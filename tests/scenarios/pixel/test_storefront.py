@@ -39,7 +39,7 @@ async def selling(collector: str) -> AsyncIterator[str]:
         await task
 
 
-async def told_of(kafka, action: str, seconds: float = 20) -> None:
+async def told_of(kafka, action: str, seconds: float = 60) -> None:
     """Wait until the collector has heard of an action."""
     async with asyncio.timeout(seconds):
         while True:

@@ -221,7 +221,7 @@ async def test_a_page_rendered_beforehand_has_not_been_visited(kafka, site, tmp_
     rules = json.dumps({"prerender": [{"source": "list", "urls": pages, "eagerness": "immediate"}]})
     head = BEFOREHAND.replace("LINK", link) + tag(site[0]) + f'<script type="speculationrules">{rules}</script>'
     async with shop(head) as url, alone(url, tmp_path / "profile"):
-        await actions(kafka, 5, seconds=40)
+        await actions(kafka, 5)
         rows = {row["id"]: row for row in await read_topic(kafka, "pixel.events")}.values()
 
     told = {
