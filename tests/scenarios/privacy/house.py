@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from connectors.kafka.admin import open_admin
-from connectors.kafka.reader import read_topic
+from connectors.kafka.reader import CommittedReader, latest_by_key, read_topic
 from sandbox.hellotext.api import hellotext
 from sandbox.hellotext.book import Business
 from sandbox.infobip.account import Account
@@ -120,19 +120,23 @@ class House:
         async with open_admin(self.kafka) as admin:
             names = [name.removeprefix(prefix) for name in await admin.shapes() if name.startswith(prefix)]
             settings = await admin.settings([f"{prefix}{name}" for name in names])
-        found = {}
-        for name in names:
-            rows = {}
-            compacted = "compact" in settings[f"{prefix}{name}"]["cleanup.policy"]
-            async for batch in read_topic(self.kafka, name):
+        compacted = {name for name in names if "compact" in settings[f"{prefix}{name}"]["cleanup.policy"]}
+        found = {name: {} for name in names}
+        async with CommittedReader(self.kafka, names) as reader:
+            ends = await reader.ends()
+            async for batch in reader.until(ends):
                 for record in batch.records:
-                    rows[record.key if compacted else (batch.partition, record.offset)] = (record.key, record.value)
-            found[name] = [(key or b"") + b" " + value for key, value in rows.values() if value is not None]
-        return found
+                    place = record.key if batch.topic in compacted else (batch.partition, record.offset)
+                    if record.offset < ends[batch.topic, batch.partition]:
+                        found[batch.topic][place] = (record.key, record.value)
+        return {
+            name: [(key or b"") + b" " + value for key, value in rows.values() if value is not None]
+            for name, rows in found.items()
+        }
 
     async def rows(self, topic):
         """Return the last row of each key of a topic."""
-        return [orjson.loads(one.partition(b" ")[2]) for one in (await self.standing())[topic]]
+        return [orjson.loads(record.value) for record in (await latest_by_key(self.kafka, topic)).values()]
 
     async def fates(self, reason):
         """Return how many records were left out for a reason, by agent."""

@@ -7,7 +7,8 @@ import pytest
 
 from tests.waiting import until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
+PATIENCE_S = 120.0
 EMAIL, PHONE = "anaximandra@shop.example", "+5511987654321"
 S = "efa19728-461e-4982-8201-cb3a665ba04f"
 U = {"source": "hellotext", "medium": "sms", "campaign": "C1"}
@@ -32,7 +33,7 @@ async def live(house):
         explained = [row["explanation"] for row in await house.rows("attributions") if row["order"] == group]
         return states == ["synced", "synced"] and explained == ["campaign"]
 
-    await until("she is at both vendors, and her order is explained", known)
+    await until("she is at both vendors, and her order is explained", known, PATIENCE_S)
     return customer, group
 
 
@@ -46,9 +47,9 @@ async def test_forgotten_is_forgotten(house):
 
     house.deadly.touch()
     forgetting = house.run.start("forget", "--store", "acme", "--email", EMAIL, "--yes", "--json")
-    await asyncio.to_thread(house.worker.wait, 60)
+    await asyncio.to_thread(house.worker.wait, PATIENCE_S)
     house.start_worker()
-    out, err = await asyncio.to_thread(forgetting.communicate, timeout=120)
+    out, err = await asyncio.to_thread(forgetting.communicate, timeout=PATIENCE_S)
     assert forgetting.returncode == 0, out + err
     assert '"erased": true' in out
     await nothing_stands(house, customer)
@@ -65,7 +66,7 @@ async def test_forgotten_is_forgotten(house):
         told = (fates.get("customers", 0), fates.get("tracking", 0), fates.get("profiles", 0))
         return min(told) >= 1 and told[1] >= 2 and kpis["C1"]["conversions"] == 0
 
-    await until("all of it was left out, and the cancellation counted", left_out)
+    await until("all of it was left out, and the cancellation counted", left_out, PATIENCE_S)
     replayed = await asyncio.to_thread(
         house.run, "replay", "--into", f"{house.kafka.topic_prefix}again.", "--json"
     )  # fmt: skip
