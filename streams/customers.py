@@ -47,6 +47,8 @@ class CustomersAgent(Agent):
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._asked: set[str] = set()
+        """Stores that only an order named, and that the directory was asked to look for: once is enough, since the
+        orders agent, which accounts for the order, asks as well."""
 
     def process(self, batch: Batch, shard: Shard) -> None:
         """Take in what was read of customers, and who bought."""

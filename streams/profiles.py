@@ -85,8 +85,8 @@ class ProfilesAgent(Agent):
 class _Step:
     """One step of a turn, with what it has read."""
 
-    def __init__(self, known: Stores, shard: Shard) -> None:
-        self._known = known
+    def __init__(self, connected: Stores, shard: Shard) -> None:
+        self._connected = connected
         self._shard = shard
         self._suppressed = Suppressed(shard)
         self.book = Book(shard)
@@ -103,19 +103,19 @@ class _Step:
         """Take in new states first, then call once for each customer, whatever the batch told of it."""
         touched: dict[tuple[str, str], Entry] = {}
         for record in batch:
-            known = self._known.of(record.store)
+            known = self._connected.of(record.store)
             entry = self._forgotten(record) if record.value is None else self._changed(known, batch, record)
             if entry is not None:
                 touched[entry.store, entry.customer] = entry
         for entry in list(touched.values()):
             self._hand_over(entry)
         for entry in touched.values():
-            self.syncing.everywhere(self._known.of(entry.store), entry)
+            self.syncing.everywhere(self._connected.of(entry.store), entry)
 
     def identities(self, batch: Batch) -> None:
         """Link sessions to profiles."""
         for record in batch:
-            known = self._known.of(record.store)
+            known = self._connected.of(record.store)
             if record.value is None:
                 self.sessions.forget(record.store, name_of(record))
                 continue
@@ -133,7 +133,7 @@ class _Step:
         if entry is None:
             return
         try:
-            known: KnownStore | None = self._known.of(outcome.store)
+            known: KnownStore | None = self._connected.of(outcome.store)
         except NotYet:
             known = None
         self.syncing.outcome(known, entry, destination, outcome)
@@ -222,12 +222,12 @@ class _Step:
         entry = self.book.get(record.store, name_of(record))
         if entry is None:
             return None
-        self.sessions.know(entry, hashes_of(self._known.of(record.store), entry.content), ())
+        self.sessions.know(entry, hashes_of(self._connected.of(record.store), entry.content), ())
         entry.content, entry.deleted, entry.gone = None, True, True
         return entry
 
     def _settled(self, entry: Entry) -> None:
-        self.sessions.settled(self._known.of(entry.store), entry)
+        self.sessions.settled(self._connected.of(entry.store), entry)
 
 
 def _changed_at(customer: Customer) -> int:
