@@ -26,6 +26,8 @@ import httpx
 _LONGEST_PAUSE_MS: Final = 3_600_000
 _MOST_PROBLEMS: Final = 5
 _NO_JSON: Final = object()
+# Whole ones, says the standard; some servers write parts.
+_SECONDS: Final = re.compile(r"\d+(?:\.\d+)?")
 # Names of fields and of kinds of errors. A value could hide there: one with an @, a blank or no letter is left out.
 _WORD: Final = re.compile(r"^(?=[^@]*[A-Za-z])[A-Za-z0-9_.\[\]-]{1,80}$")
 
@@ -155,7 +157,7 @@ def retry_after_ms(value: str | None, date: str | None = None, now: float | None
         now: ours, Unix seconds, where the answer tells no date.
     """
     text = (value or "").strip()
-    if text.isdecimal():
+    if _SECONDS.fullmatch(text):
         seconds = float(text)
     elif (until := instant_of(text)) is not None:
         told = instant_of(date)

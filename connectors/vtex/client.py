@@ -44,7 +44,7 @@ class Call:
     Attributes:
         resource: as named in errors.RESOURCES.
         urgency: its place in the queue of the account's calls.
-        missing: whether 404 is an answer (nothing there) and not an error.
+        missing: whether 404, or an empty body, is an answer (nothing there) and not an error.
         repeatable: whether it may be made again after an answer that was lost on its way.
     """
 
@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer; `document` is None for 204, an empty body, and a 404 that was allowed."""
+    """A whole answer; `document` is None for 204, a 404 that was allowed, and an empty body where that is an answer."""
 
     status: int
     headers: httpx.Headers
@@ -188,6 +188,9 @@ class VtexClient:
 
     def _document(self, call: Call, response: httpx.Response) -> Any:
         if not response.content:
+            if call.method == "GET" and not call.missing and response.status_code != httpx.codes.NO_CONTENT:
+                self.gate.failed()
+                raise Unavailable(f"account {self.account} answered {call.resource} with nothing")
             return None
         try:
             return read_json(response)

@@ -64,11 +64,11 @@ async def test_keys_and_query_go_as_vtex_wants_them():
     [
         httpx.Response(500, text="Erro interno"), httpx.Response(503), httpx.Response(408),
         httpx.Response(200, content=b'[{"id": "a"'), httpx.ReadError("cut"), httpx.ConnectTimeout("late"),
-        httpx.Response(429, headers={"Retry-After": "0"}),
+        httpx.Response(429, headers={"Retry-After": "0"}), httpx.Response(200),
     ],
 )  # fmt: skip
 async def test_what_may_succeed_later_is_tried_again(failure):
-    """5xx, 408, broken JSON, cut connections and 429."""
+    """5xx, 408, broken JSON or none, cut connections and 429."""
     client, requests = _client(failure, httpx.Response(200, json=[]))
     assert (await client.call(SEARCH)).document == []
     assert len(requests) == 2
@@ -134,6 +134,16 @@ async def test_404_is_an_answer_where_it_may_be():
     missing = await client.call(replace(SEARCH, missing=True))
     assert (missing.found, missing.document) == (False, None)
     assert (await client.call(SEARCH)).document is None
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "missing"), [("POST", 200, False), ("GET", 204, False), ("GET", 200, True)]
+)
+async def test_nothing_is_an_answer_where_it_may_be(method, status, missing):
+    """What was written, and what need not be there, such as a feed's events."""
+    client, requests = _client(httpx.Response(status))
+    answer = await client.call(replace(SEARCH, method=method, missing=missing))
+    assert (answer.document, len(requests)) == (None, 1)
 
 
 async def test_a_429_silences_every_call_of_the_account():
