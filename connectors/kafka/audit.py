@@ -17,7 +17,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from connectors.kafka.audit_reading import Auditor, Snapshot, open_snapshot
+from connectors.kafka.audit_reading import Auditor, Cursor, open_snapshot
 from connectors.kafka.audit_rules import Account, Balance, Summary, store_in
 from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.dead_letters import count_letters
@@ -157,17 +157,15 @@ class _Shard:
 class _Book:
     """One topic in one partition: its records, read as far as the fates have come, and the accounts of its readers."""
 
-    def __init__(self, records: Any, account: Account) -> None:
+    def __init__(self, records: Cursor, account: Account) -> None:
         self._records = records
         self._fresh = account
         self._accounts: dict[str | None, Account] = {}
 
     @classmethod
     async def open(cls, auditor: Auditor, topic: str, number: int) -> "_Book":
-        snapshot: Snapshot = auditor.snapshot
-        records = await auditor.records(topic, number)
-        compacted = "compact" in topics.BY_NAME[topic].cleanup
-        return cls(records, Account(records.start, snapshot.committed(topic, number), compacted=compacted))
+        records, committed = await auditor.records(topic, number), auditor.snapshot.committed(topic, number)
+        return cls(records, Account(records.start, committed, compacted="compact" in topics.BY_NAME[topic].cleanup))
 
     def add_reader(self, reader: str | None) -> None:
         if reader not in self._accounts:

@@ -1,7 +1,7 @@
 """How to reach a broker: addresses, topic prefix and security, as every client of ours takes them."""
 
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -92,7 +92,7 @@ class KafkaConnection:
 
     bootstrap_servers: str
     topic_prefix: str = ""
-    security: KafkaSecurity = field(default=PLAINTEXT)
+    security: KafkaSecurity = PLAINTEXT
 
     def options(self) -> dict[str, Any]:
         """Return arguments for any aiokafka client."""
