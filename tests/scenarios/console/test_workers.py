@@ -10,9 +10,15 @@ from connectors.console.watching import look
 from connectors.kafka.progress import open_progress
 from schemas.partition import shard_of
 from tests.conftest import PARTITIONS
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 SHARD = shard_of("acme", PARTITIONS)
+
+
+async def ended(progress):
+    """Return whether the end of the transaction stands behind its two records."""
+    return (await progress.ends())["pixel.events", SHARD] == 3
 
 
 async def test_members_and_what_waits_are_seen(kafka):
@@ -27,6 +33,7 @@ async def test_members_and_what_waits_are_seen(kafka):
             for _ in range(2):
                 await producer.send(topic, key=b"acme/s", value=b"x", partition=SHARD)
             await producer.commit_transaction()
+        await until("what is committed can be read, a moment later", lambda: ended(progress))
         async with AIOKafkaConsumer(
             topic, group_id=kafka.topic("streams"), enable_auto_commit=False, **kafka.options()
         ) as consumer:
