@@ -57,13 +57,8 @@ class Run:
 
 
 def _topics() -> list[str]:
-    return [topic.name for topic in TOPICS] + [
-        "loop-output",
-        "stock-output",
-        "quix-output",
-        "kstreams-output",
-        "bytewax-output",
-    ]
+    outputs = [f"{peer}-output" for peer in ("loop", "stock", "quix", "kstreams", "bytewax")]
+    return [topic.name for topic in TOPICS] + outputs
 
 
 async def compare(options: dict[str, Any], args: Namespace) -> list[dict[str, Any]]:
