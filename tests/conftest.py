@@ -9,8 +9,11 @@ import asyncio
 import fcntl
 import importlib
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -25,6 +28,7 @@ from connectors.kafka.java import find_java
 from connectors.kafka.provisioning import provision
 from connectors.kafka.readiness import wait_until_ready
 
+ROOT = Path(__file__).parents[1]
 PARTITIONS = 4
 GIVEN = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 HEAP = "640m"
@@ -78,19 +82,20 @@ def kafka_broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         yield kafka.bootstrap_servers
         asyncio.run(kafka.stop())
         return
-    # The broker outlives the worker that starts it: its owner is the controller.
     shared = tmp_path_factory.getbasetemp().parent
     with (shared / "kafka.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         address = shared / "kafka.address"
         if not address.exists():
-            _started.append(asyncio.run(EmbeddedKafka(heap=HEAP, owner=told["controller_pid"]).start()))
-            address.write_text(_started[0].bootstrap_servers)
+            address.write_text(_started_for(told["controller_pid"]))
     yield address.read_text()
 
 
-_started: list[EmbeddedKafka] = []
-"""Held until the process ends: the broker is the controller's, and not stopped here."""
+def _started_for(owner: int) -> str:
+    """Start a broker that outlives this xdist worker, and return its bootstrap servers."""
+    command = [sys.executable, "-m", "tests.broker", str(owner), HEAP]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.split()[-1]
 
 
 @pytest.fixture

@@ -150,6 +150,25 @@ def _told(owner: subprocess.Popen[bytes]) -> bytes:
     return next(line for line in iter(owner.stdout.readline, b"") if line.startswith(b"["))
 
 
+async def test_a_broker_that_is_left_to_another_owner_goes_with_that_one(tmp_path):
+    """Who has started it ends without a word about what still runs: so it is with the broker of xdist workers."""
+    owner = await asyncio.create_subprocess_exec("sleep", "1000")
+    with (tmp_path / "said").open("wb") as said:
+        starter = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "always::ResourceWarning", "-m", "tests.broker", str(owner.pid), "256m",
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=said,
+        )  # fmt: skip
+        told, _ = await starter.communicate()
+    address = told.split()[-1].decode()
+    assert (starter.returncode, (tmp_path / "said").read_text()) == (0, "")
+    assert listens(address)
+
+    owner.kill()
+    await owner.wait()
+
+    await until("nobody listens", lambda: not listens(address))
+
+
 async def test_the_broker_ends_with_its_leash():
     """Should somebody kill the watching process itself, the kernel takes the JVM along."""
     kafka = await EmbeddedKafka().start()
@@ -183,7 +202,7 @@ async def test_a_house_keeps_its_broker(tmp_path):
 
             os.kill(first, signal.SIGKILL)
             await until("another one runs", lambda: _brokers(tmp_path) not in ([], [first]))
-            await wait_until_ready(connection, seconds=30)
+            await wait_until_ready(connection, seconds=60)
             await producer.send_and_wait("kept", b"after")
 
         place = TopicPartition("kept", 0)
