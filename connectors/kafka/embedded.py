@@ -201,7 +201,7 @@ class EmbeddedKafka:
         if self._folder is None:
             raise BrokerDied("the broker has no folder: it was not started")
         numbers = range(1, self.size + 1)
-        chosen = free_ports(2 * self.size)
+        chosen = free_ports(2 * self.size, besides=[self._port])
         ports = {number: Ports(chosen.pop(), chosen.pop()) for number in numbers}
         if self._port is not None:
             ports[1] = Ports(self._port, ports[1].controller)

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from collections.abc import Collection
 from typing import Final
 
 from connectors.kafka.errors import PortTaken
@@ -22,14 +23,14 @@ def is_free(port: int, host: str = HOST) -> bool:
     return True
 
 
-def free_ports(count: int) -> list[int]:
-    """Return different ports where nobody listens."""
+def free_ports(count: int, *, besides: Collection[int | None] = ()) -> list[int]:
+    """Return different ports where nobody listens, none of those that are meant for something else already."""
     found: list[int] = []
     # Not the shared generator: processes that seed it alike, as tests do, would all come upon the same port at once.
     for port in random.Random().sample(RANGE, len(RANGE)):
         if len(found) == count:
             break
-        if is_free(port):
+        if port not in besides and is_free(port):
             found.append(port)
     return found
 

@@ -82,12 +82,13 @@ class CabledKafka(EmbeddedKafka):
 
     def __init__(self) -> None:
         super().__init__(heap="640m")
-        self._listens, self.cable_port = free_ports(2)
+        self._listens = self.cable_port = 0  # chosen with the others
 
     def _make_nodes(self, runtime: Any) -> Any:
         nodes = super()._make_nodes(runtime)
         for number, node in nodes.items():
             ports = node.ports[number]
+            self._listens, self.cable_port = free_ports(2, besides=[ports.client, ports.controller])
             plain = f"PLAINTEXT://{HOST}:{ports.client}"
             node.settings = {
                 "listeners": f"{plain},CONTROLLER://{HOST}:{ports.controller},FAR://{HOST}:{self._listens}",

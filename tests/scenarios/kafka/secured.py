@@ -29,7 +29,7 @@ class SecuredKafka(EmbeddedKafka):
         super().__init__(heap="384m")
         self.authority = folder / "authority.pem"
         self._keystore = folder / "broker.pem"
-        self._secured_port = free_ports(1)[0]
+        self._secured_port = 0  # chosen with the others
         certify(self.authority, self._keystore)
 
     def _make_nodes(self, runtime):
@@ -37,6 +37,7 @@ class SecuredKafka(EmbeddedKafka):
         login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
         for number, node in nodes.items():
             ports = node.ports[number]
+            (self._secured_port,) = free_ports(1, besides=[ports.client, ports.controller])
             node.settings = {
                 "listeners": f"PLAINTEXT://{HOST}:{ports.client},CONTROLLER://{HOST}:{ports.controller},"
                              f"SECURED://{HOST}:{self._secured_port}",

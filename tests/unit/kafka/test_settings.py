@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connectors.kafka import docker
 from connectors.kafka.connection import KafkaConnection, KafkaSecurity
+from connectors.kafka.embedded import EmbeddedKafka
 from connectors.kafka.errors import BrokerUnreachable, DataFolderUnusable, DockerUnavailable, PortTaken, WrongKey
 from connectors.kafka.node import Node
 from connectors.kafka.ports import free_ports, require_free
@@ -130,6 +131,18 @@ class TestPorts:
     def test_different_free_ports(self):
         """As many as asked for, none twice."""
         assert len(set(free_ports(6))) == 6
+
+    def test_a_port_that_is_meant_for_something_else_is_none(self, monkeypatch):
+        """Nobody may listen there yet: the controller of a broker must not take the port that clients were promised."""
+        monkeypatch.setattr("connectors.kafka.ports.RANGE", range(20_001, 20_005))
+        monkeypatch.setattr("connectors.kafka.ports.is_free", lambda _: True)
+        kafka = EmbeddedKafka(port=20_003)
+        kafka._folder = Path("nowhere")
+
+        chosen = [kafka._make_nodes(None)[1].ports[1] for _ in range(40)]
+
+        assert {ports.client for ports in chosen} == {20_003}
+        assert 20_003 not in {ports.controller for ports in chosen}
 
     def test_processes_that_are_seeded_alike_choose_differently(self):
         """Each would see the other's port free, and start what takes seconds to listen there."""
