@@ -180,8 +180,8 @@ async def redrive(connection: KafkaConnection, letters: Iterable[Letter], *, dry
         standing = await _standing(connection, None)
         return [_judged(letter, key in standing, "possible") for key, letter in wanted.items()]
     async with _producer(connection) as producer:
-        # After the producer's start, what another redrive had open is aborted; what it committed is to be seen.
-        standing = await _standing(connection, None, settled=True)
+        # After the producer's start: what another redrive had open is aborted, and what it committed is seen.
+        standing = await _standing(connection, None)
         places = {standing[key]: key for key, letter in wanted.items() if key in standing and letter.obstacle is None}
         waiting: list[tuple[int, DeadLetter]] = []
         lost: dict[bytes, str] = {}
@@ -291,12 +291,10 @@ def _content_type(topic: topics.Topic) -> tuple[tuple[str, bytes], ...]:
     return CONTENT_TYPE if isinstance(topic.model, type) and issubclass(topic.model, CloudEvent) else ()
 
 
-async def _standing(
-    connection: KafkaConnection, partitions: Iterable[int] | None, *, settled: bool = False
-) -> dict[bytes, tuple[int, int]]:
+async def _standing(connection: KafkaConnection, partitions: Iterable[int] | None) -> dict[bytes, tuple[int, int]]:
     """Return where each letter that waits stands: partition and offset of its record."""
     found: dict[bytes, tuple[int, int]] = {}
-    async for partition, record in _records(connection, partitions, settled=settled):
+    async for partition, record in _records(connection, partitions):
         if record.value is None:
             found.pop(record.key, None)
         else:
@@ -305,17 +303,19 @@ async def _standing(
 
 
 async def _records(
-    connection: KafkaConnection, partitions: Iterable[int] | None = None, *, settled: bool = False
+    connection: KafkaConnection, partitions: Iterable[int] | None = None
 ) -> AsyncIterator[tuple[int, Record]]:
-    """Hand out partition and record; `settled` waits for transactions that are open, so that nothing is missed."""
+    """Hand out partition and record, all that was committed before: transactions that are open are waited for.
+
+    A broker answers a commit before it has written the marks that show it to readers; a redrive of a moment ago would
+    not be seen.
+    """
     topic = topics.DEAD_LETTERS.name
     wanted = None if partitions is None else frozenset(partitions)
     if wanted is not None and not wanted:
         return
     async with CommittedReader(connection, [topic], partitions=wanted) as reader:
-        ends = await reader.ends()
-        if settled:
-            ends = await high_watermarks(connection, topic, [partition for _, partition in ends])
+        ends = await high_watermarks(connection, topic, [partition for _, partition in await reader.ends()])
         async for batch in reader.until(ends):
             for record in batch.records:
                 if record.offset < ends[topic, batch.partition]:

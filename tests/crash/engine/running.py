@@ -6,8 +6,10 @@ import os
 import time
 from datetime import timedelta
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
+from connectors.kafka.reader import CommittedReader
+from connectors.kafka.watermarks import high_watermarks
 from schemas import topics
 from schemas.clock import to_text
 from streams.engine.agent import JSON, Agent, Effect, EffectOutcome, Table
@@ -19,7 +21,7 @@ SHORT = Table("worker.short", JSON, ttl=timedelta(seconds=2))
 SHORT_ON_DISK = Table("worker.short-on-disk", JSON, ttl=timedelta(seconds=2), disk=True)
 HEARD = Table("worker.heard", JSON)
 SHARD = 2
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 class Counting(Agent):
@@ -75,19 +77,13 @@ async def put(kafka, *values, key=b"acme/k", shard=SHARD):
 
 
 async def committed(kafka, name, partition=SHARD):
-    """Return the committed records of a topic's partition."""
-    consumer = AIOKafkaConsumer(
-        **kafka.options(), isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
-    )
-    async with consumer:
-        tp = TopicPartition(kafka.topic(name), partition)
-        consumer.assign([tp])
-        end = (await consumer.end_offsets([tp]))[tp]
-        found = []
-        while await consumer.position(tp) < end:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                found += records
-        return found
+    """Return the committed records of a topic's partition, once every transaction of now is decided.
+
+    A broker answers a commit before it has written the marks that show it to readers.
+    """
+    async with CommittedReader(kafka, [name], partitions=[partition]) as reader:
+        ends = await high_watermarks(kafka, name, [partition])
+        return [record async for batch in reader.until(ends) for record in batch.records]
 
 
 def rows(worker, table, shard=SHARD):

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from connectors.kafka.admin import open_admin
 from connectors.kafka.ports import free_ports
+from connectors.kafka.reader import read_topic
 from schemas import topics
 from streams.engine.agent import Agent
 from streams.engine.changelogs import ensure_changelogs
@@ -61,12 +62,9 @@ async def test_nothing_is_visible_before_the_commit(kafka):
     await producer.begin()
     sent = await producer.send(kafka.topic("tracking.events"), SHARD, [(b"k", b"v", ())] * 100, int(time.time() * 1000))
     await producer.delivered([future for future, _ in sent])
-    assert await committed(kafka, "tracking.events") == []
+    assert [batch async for batch in read_topic(kafka, "tracking.events")] == []
     await producer.commit()
-    async with asyncio.timeout(10):
-        while not (found := await committed(kafka, "tracking.events")):
-            continue  # the broker writes the markers of a commit after it has answered
-    assert len(found) == 100
+    assert len(await committed(kafka, "tracking.events")) == 100
     await producer.stop()
 
 
@@ -118,18 +116,20 @@ async def test_a_destination_that_fails_holds_up_no_other(kafka, tmp_path):
         made.append(effect.destination)
         return outcome_of(effect, "retry" if effect.destination == "broken" else "done")
 
-    effects = EffectSettings(rate=1000.0, breaker_after=3, breaker_first_s=60.0, per_destination=1, grace_s=0.1)
+    effects = EffectSettings(rate=1000.0, breaker_after=3, breaker_first_s=600.0, per_destination=1, grace_s=0.1)
     async with running(kafka, tmp_path, {"test": call}, effects=effects) as worker:
         await put(kafka, *[b"call-%d@%s" % (n, b"broken" if n % 2 else b"sound") for n in range(40)])
         await until("the sound half told", lambda: len(rows(worker, HEARD).get("all", [])) == 20)
-        (wait,) = [wait for wait in worker.health.waits() if wait.who == "effects of acme to broken"]
+        (wait,) = await until(
+            "its breaker opens",
+            lambda: [one for one in worker.health.waits() if one.who == "effects of acme to broken"],
+        )
         assert wait.healthy
     assert made.count("broken") == 3
 
 
 async def test_a_fetch_that_has_died_is_no_silence(kafka, tmp_path, monkeypatch):
     """Answers come while nothing is new; when they end, somebody has to look, although nobody knows of any lag."""
-    monkeypatch.setattr("streams.engine.health.SILENT_S", 1.5)
     async with running(kafka, tmp_path) as worker:
         await put(kafka, b"1")
         await until("counted", lambda: rows(worker, COUNTS).get("n") == 1)
@@ -138,6 +138,7 @@ async def test_a_fetch_that_has_died_is_no_silence(kafka, tmp_path, monkeypatch)
             "answers without news", lambda: all(mark > first.get(place, 0) for place, mark in answers().items())
         )
         assert worker.health.healthy
+        monkeypatch.setattr("streams.engine.health.SILENT_S", 1.5)
         thread = worker.app.consumer._thread
         thread.thread_loop.call_soon_threadsafe(thread._consumer._fetcher._fetch_task.cancel)
         await until("told", lambda: not worker.health.healthy)
@@ -172,6 +173,13 @@ async def test_input_that_a_broker_has_lost_is_told_and_not_counted_again(kafka,
     await producer.send_offsets(SHARD, {kafka.topic("pixel.events"): 100}, worker.names.group)
     await producer.commit()
     await producer.stop()
+    place = TopicPartition(kafka.topic("pixel.events"), SHARD)
+    async with open_admin(kafka) as admin:
+
+        async def moved():
+            return (await admin.committed(worker.names.group))[place] == 100
+
+        await until("the offset has moved", moved)  # the broker completes a commit after it has answered
     async with running(kafka, tmp_path) as worker:
         assert "the broker has lost input that was consumed" in capsys.readouterr().out
         await put(kafka, b"4")
@@ -206,9 +214,7 @@ async def test_tables_whose_changelogs_were_deleted_are_told(kafka, tmp_path, ca
     assert "begin empty" not in capsys.readouterr().out
     changelog = kafka.topic(f"streams.{COUNTS.name}-changelog")
     async with open_admin(kafka) as admin:
-        await admin._client.delete_topics([changelog])
-        while changelog in await admin.shapes():  # noqa: ASYNC110  the broker spreads it
-            await asyncio.sleep(0.02)
+        await admin.delete([changelog])
     async with running(kafka, tmp_path) as worker:
         told = capsys.readouterr().out
         assert "these tables begin empty" in told
@@ -264,21 +270,21 @@ async def test_calls_keep_to_their_rate(kafka, tmp_path):
         return outcome_of(effect)
 
     async with running(kafka, tmp_path, {"test": call}, effects=EffectSettings(rate=5.0)):
-        await put(kafka, *[b"call-%d@there" % n for n in range(10)])
-        await until("all made", lambda: len(made) == 10)
-    assert made[-1] - made[0] > 0.9
+        await put(kafka, *[b"call-%d@there" % n for n in range(20)])
+        await until("all made", lambda: len(made) == 20)
+    assert made[-1] - made[0] > 1.0  # three seconds, less what a busy machine makes of the first call
 
 
 async def test_idle_topics_do_not_slow_a_busy_one(kafka, tmp_path):
-    """Fetches may wait two seconds for seven idle topics; events on the eighth are through long before."""
-    async with running(kafka, tmp_path, agents=[Everything()], fetch_wait_ms=2_000) as worker:
+    """Fetches may wait ten seconds for seven idle topics; events on the eighth are through long before."""
+    async with running(kafka, tmp_path, agents=[Everything()], fetch_wait_ms=10_000) as worker:
         took = []
-        for n in range(1, 16):
+        for n in range(1, 10):
             started = time.monotonic()
             await put(kafka, b"1")
             await until("counted", lambda n=n: rows(worker, COUNTS).get("n") == n)
             took.append(time.monotonic() - started)
-    assert sorted(took)[len(took) // 2] < 0.7
+    assert sorted(took)[len(took) // 2] < 4
 
 
 async def test_a_standby_takes_over_without_a_restore(kafka, tmp_path):
@@ -353,6 +359,4 @@ async def test_a_tick_that_raises_stops_no_work_but_is_told(kafka, tmp_path):
         await put(kafka, b"1")
         await until("health tells it", lambda: any("['ticking']" in wait.whom for wait in worker.health.waits()))
         assert not worker.health.healthy
-        async with asyncio.timeout(20):
-            while not await committed(kafka, "tracking.events"):  # noqa: ASYNC110  the broker tells
-                await asyncio.sleep(0.05)
+        await until("it goes on", lambda: committed(kafka, "tracking.events"))

@@ -83,7 +83,7 @@ async def test_keys_expire_over_restarts_and_leave_the_changelogs_too(kafka, tmp
     """In memory and on disk: tombstones are written in a tick's transaction, also for keys that were restored."""
     async with running(kafka, tmp_path) as worker:
         await put(kafka, b"1", b"2")
-        await until("two rows", lambda: len(rows(worker, SHORT)) == len(rows(worker, SHORT_ON_DISK)) == 2)
+        await until("two counted", lambda: rows(worker, COUNTS) == {"n": 2})
     async with running(kafka, tmp_path) as worker:
         await until("no rows", lambda: not (rows(worker, SHORT) or rows(worker, SHORT_ON_DISK)))
         assert rows(worker, COUNTS) == {"n": 2}
@@ -104,12 +104,12 @@ async def test_an_agent_that_fails_on_everything_is_stopped_and_told(kafka, tmp_
 
 
 async def test_a_lone_event_does_not_wait(kafka, tmp_path):
-    """With a wait of ten seconds, a lone event is through in well under one."""
-    async with running(kafka, tmp_path, wait_ms=10_000) as worker:
+    """With a wait of a minute, a lone event is through at once."""
+    async with running(kafka, tmp_path, wait_ms=60_000) as worker:
         await put(kafka, b"1")
         started = time.monotonic()
         await until("counted", lambda: rows(worker, COUNTS).get("n") == 1)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
 
 
 async def test_topics_of_unequal_size_are_refused(kafka):

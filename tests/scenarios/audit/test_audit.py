@@ -223,6 +223,9 @@ async def test_aborted_records_were_never_accepted(kafka):
             await producer.begin_transaction()
             await put(kafka, producer, "acme", value)
             await (producer.commit_transaction() if wanted else producer.abort_transaction())
+        await producer.begin_transaction()
+        await put(kafka, producer, "acme", "d")  # behind the marks of the others, which it waits for
+        await producer.abort_transaction()
 
     assert (await audit(kafka)).stores["acme"]["pixel.events"] == Balance(accepted=2, in_flight=2)
 

@@ -12,7 +12,8 @@ from connectors.kafka.audit import audit
 from connectors.kafka.audit_rules import Balance
 from connectors.kafka.dead_letters import count_letters, list_letters, redrive, show
 from connectors.kafka.errors import RedriveInterrupted
-from connectors.kafka.reader import read_topic
+from connectors.kafka.reader import CommittedReader, read_topic
+from connectors.kafka.watermarks import high_watermarks
 from schemas import topics
 from schemas.events import CONTENT_TYPE
 from schemas.partition import shard_of
@@ -63,8 +64,13 @@ async def bury(kafka, *letters):
 
 
 async def records(kafka, topic):
-    """Return the committed records of a topic."""
-    return [record async for batch in read_topic(kafka, topic) for record in batch.records]
+    """Return the committed records of a topic, once every transaction of now is decided.
+
+    A broker answers before readers are shown what was committed.
+    """
+    async with CommittedReader(kafka, [topic]) as reader:
+        ends = await high_watermarks(kafka, topic, range(PARTITIONS))
+        return [record async for batch in reader.until(ends) for record in batch.records]
 
 
 async def test_letters_are_listed_without_their_bytes(kafka):
@@ -80,6 +86,20 @@ async def test_letters_are_listed_without_their_bytes(kafka):
     assert [letter.offset for letter in await list_letters(kafka, store="acme", step="tracking")] == [2]
     assert await list_letters(kafka, step="nobody") == []
     assert await count_letters(kafka) == {"acme": 3, "bravo": 1}
+
+
+async def test_letters_behind_an_open_transaction_are_waited_for(kafka):
+    """As one is for a moment after its commit: who lists letters just after a redrive sees what it did."""
+    async with AIOKafkaProducer(transactional_id=kafka.topic("open"), **kafka.options()) as other:
+        async with other.transaction():
+            key, value = a_letter(9)
+            await other.send_and_wait(kafka.topic("dead.letters"), key=key, value=value, partition=SHARD)
+            await bury(kafka, a_letter(1), (key, None))
+            listing = asyncio.create_task(list_letters(kafka))
+            for _ in range(3):  # what sees no further than the transaction ends meanwhile
+                assert [batch async for batch in read_topic(kafka, "dead.letters")] == []
+            assert not listing.done()
+        assert [letter.offset for letter in await asyncio.wait_for(listing, DEADLINE_S)] == [1]
 
 
 async def test_a_letter_is_shown_whole(kafka):

@@ -10,10 +10,12 @@ from connectors.kafka.connection import KafkaConnection
 from connectors.kafka.embedded import EmbeddedKafka
 from connectors.kafka.errors import BrokerUnreachable, TopicMissing
 from connectors.kafka.reader import CommittedReader, follow, latest_by_key, read_topic
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 TOPIC = "read"
 PARTITIONS = 3
+DEADLINE_S = 60
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def transactional(kafka, name="t"):
 
 async def everything(kafka, **options):
     """Read the topic to its end, as (partition, value)."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE_S):
         return [
             (batch.partition, record.value)
             async for batch in read_topic(kafka, TOPIC, **options)
@@ -75,7 +77,11 @@ async def test_an_open_transaction_ends_the_read_before_it(topic):
         assert await everything(topic) == [(0, b"before")]
 
         await producer.commit_transaction()
-        assert await everything(topic) == [(0, b"before"), (0, b"open"), (0, b"after")]
+
+        async def shown():  # a moment after the broker has answered
+            return await everything(topic) == [(0, b"before"), (0, b"open"), (0, b"after")]
+
+        await until("it is committed", shown)
 
 
 async def test_the_end_is_that_of_the_beginning(topic):
@@ -83,7 +89,7 @@ async def test_the_end_is_that_of_the_beginning(topic):
     async with AIOKafkaProducer(**topic.options()) as producer:
         await put(producer, topic, [b"%d" % number for number in range(5)])
         read = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             async for batch in read_topic(topic, TOPIC, max_records=2):
                 read += [record.value for record in batch.records]
                 await put(producer, topic, [b"late"])
@@ -126,7 +132,7 @@ async def test_following_goes_on(topic):
     async with AIOKafkaProducer(**topic.options()) as producer:
         await put(producer, topic, [b"old"])
         all_of_it, new = follow(topic, TOPIC), follow(topic, TOPIC, at_end=True)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE_S):
             assert [record.value for record in (await anext(all_of_it)).records] == [b"old"]
             coming = asyncio.create_task(anext(new))
             waiting = asyncio.create_task(anext(all_of_it))
@@ -164,7 +170,7 @@ async def test_a_reader_whose_broker_is_gone_is_closed(caplog):
         async with CommittedReader(connection, [TOPIC]) as reader:
             await reader.poll()
             node.kill()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(DEADLINE_S):
                 while "Failed fetch" not in caplog.text:  # from now on it waits to try again, again and again
                     await reader.poll(timeout_ms=10)
 

@@ -12,6 +12,7 @@ import pytest
 from connectors.kafka.provisioning import provision
 from tests.crash.engine.running import committed, put, running
 from tests.scenarios.kafka.secured import PASSWORD, USER, SecuredKafka
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 PARTITIONS = 4
@@ -51,9 +52,11 @@ async def test_a_worker_commits_its_transactions_through_it(broker, tmp_path):
     for turn in (1, 2):
         async with running(kafka, tmp_path):
             await put(kafka, *(f"{turn}-{n}".encode() for n in range(50)))
-            async with asyncio.timeout(30):
-                while len(await committed(kafka, "tracking.events")) < 50 * turn:  # noqa: ASYNC110  told by the broker
-                    await asyncio.sleep(0.1)
+
+            async def through(turn=turn):
+                return len(await committed(kafka, "tracking.events")) == 50 * turn
+
+            await until("all are through", through)
     values = [record.value for record in await committed(kafka, "tracking.events")]
     assert sorted(values) == sorted(f"{turn}-{n}".encode() for turn in (1, 2) for n in range(50))
     last = (await committed(kafka, "streams.worker.counts-changelog"))[-1]

@@ -1,7 +1,5 @@
 """The directory of stores knows what is committed, follows it, and is not led astray by a bad row."""
 
-import asyncio
-
 import pytest
 from aiokafka import AIOKafkaProducer
 
@@ -10,6 +8,7 @@ from connectors.kafka.stores import StoreDirectory
 from schemas.partition import shard_of
 from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
 from schemas.topics import STORES
+from tests.waiting import until
 
 pytestmark = pytest.mark.broker
 
@@ -136,9 +135,7 @@ async def test_uncommitted_rows_are_not_known(kafka):
         await directory.catch_up()
         assert directory.all() == ()
         await producer.commit_transaction()
-        async with asyncio.timeout(10):
-            while directory.get("acme") is None:  # noqa: ASYNC110  the commit's marker is written a moment later
-                await asyncio.sleep(0.01)
+        await until("it is known", lambda: directory.get("acme"))  # the commit's mark is written a moment later
 
 
 async def test_catching_up_in_vain_is_an_error(kafka):
