@@ -33,7 +33,9 @@ log = structlog.get_logger(__name__)
 
 Claim = Callable[[str], Awaitable[None]]
 SEND_RETRY_S = 1.0
-UNKNOWN = "an answer to a heartbeat: without one, others may own its shards by now; look at the network and the broker"
+UNKNOWN = (
+    "an answer to its heartbeat: without one, others may own its shards by now; look at the network and the broker"
+)
 
 
 class _Gate:

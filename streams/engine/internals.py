@@ -92,7 +92,7 @@ INTERNALS: Final = (
     Internal("aiokafka.consumer.fetcher:PartitionRecords.__next__", "unpack", "is passed by: `_records_iterator`", "63ac34a08c30"),
     Internal(f"{_PARTITION}.pause", "fetch", "leaves the partition out of the next fetch", "6c91801ebcc2"),
     Internal(f"{_PARTITION}.resume", "fetch", "wakes the routine", "8aecb5a6164f"),
-    Internal("aiokafka.consumer.group_coordinator:GroupCoordinator._do_heartbeat", "tenure", "wrapped: sends one; True when the group knows this member", "dc1d6632aaa6"),
+    Internal("aiokafka.consumer.group_coordinator:GroupCoordinator._send_req", "tenure", "wrapped: sends each heartbeat, and what brings an assignment", "fa4b12e914ce"),
     Internal("aiokafka.producer.message_accumulator:BatchBuilder.append", "producer", "is passed by: `_builder`, `_relative_offset`", "657d76f55157"),
     Internal("aiokafka.producer.sender:Sender._do_txn_commit", "producer", "flushes, but ignores what failed", "8263eaebb7c3"),
     Internal("aiokafka.errors:for_code", "twins", "looks codes up in `kafka_errors`", "26ee93889946"),

@@ -1,20 +1,23 @@
-"""For how long a worker may take its shards for its own: as its last heartbeat that was answered says.
+"""For how long a worker may take its shards for its own: as the last answer of its group says.
 
 A worker that is cut off from the brokers hears neither that its session is over nor that others work on its shards.
 What it would write is refused, so nothing comes of that; a destination refuses nobody. The group counts a session from
-the arrival of a heartbeat: counted from before it was sent, it is never over later here than there.
+the arrival of a heartbeat, or of the request that brings an assignment: counted from before it was sent, it is never
+over later here than there.
 """
 
 import asyncio
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
 SHARE: Final = 2 / 3
 """Of a session in which calls may begin: those under way have the rest to end, before the shards can be another's."""
 LOOK_S: Final = 0.1
+NO_ERROR: Final = 0
 
 
 class Tenure:
@@ -29,10 +32,10 @@ class Tenure:
         self._confirmed_at = monotonic() - self._lasts_s
 
     def confirm(self, sent: float) -> None:
-        """Take note that a heartbeat was answered; from any thread.
+        """Take note that the group knows this worker; from any thread.
 
         Args:
-            sent: when it was sent, of the monotonic clock.
+            sent: when it was asked, of the monotonic clock.
         """
         self._confirmed_at = sent
 
@@ -48,13 +51,13 @@ class Tenure:
 
 
 class ToldCoordinator(GroupCoordinator):
-    """aiokafka's member of the group, telling when a heartbeat that was answered had been sent."""
+    """aiokafka's member of the group, telling when it had sent what the group has answered."""
 
     confirm: Callable[[float], None]
 
-    async def _do_heartbeat(self) -> bool:
+    async def _send_req(self, request: Any) -> Any:
         sent = monotonic()
-        alive = bool(await super()._do_heartbeat())
-        if alive:
+        answer = await super()._send_req(request)
+        if isinstance(request, HeartbeatRequest | SyncGroupRequest) and answer.error_code == NO_ERROR:
             self.confirm(sent)
-        return alive
+        return answer

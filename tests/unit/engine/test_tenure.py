@@ -1,9 +1,13 @@
 """For how long a worker takes its shards for its own."""
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import RebalanceInProgressError, UnknownMemberIdError
+from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
 from streams.engine import tenure as module
 from streams.engine.tenure import Tenure, ToldCoordinator
@@ -54,16 +58,21 @@ async def test_who_waits_for_it_goes_on_when_a_heartbeat_is_answered_again(clock
     await asyncio.wait_for(waiting, 5)
 
 
-@pytest.mark.parametrize("alive", [True, False])
-async def test_only_an_answered_heartbeat_confirms_and_from_when_it_was_sent(clock, monkeypatch, alive):
-    """A network that holds it back for a while gives nobody more time."""
+@pytest.mark.parametrize(
+    ("kind", "error", "confirms"),
+    [(HeartbeatRequest, None, True), (SyncGroupRequest, None, True), (HeartbeatRequest, UnknownMemberIdError, False),
+     (HeartbeatRequest, RebalanceInProgressError, False), (OffsetFetchRequest, None, False)],
+)  # fmt: skip
+async def test_only_the_groups_yes_confirms_and_from_when_it_was_asked(clock, monkeypatch, kind, error, confirms):
+    """A network that holds the answer back gives nobody more time."""
+    answer = SimpleNamespace(error_code=error.errno if error else 0)
 
-    async def beat(self):
+    async def send(self, request):
         clock.now += 5
-        return alive
+        return answer
 
-    monkeypatch.setattr(GroupCoordinator, "_do_heartbeat", beat)
+    monkeypatch.setattr(GroupCoordinator, "_send_req", send)
     coordinator, confirmed = object.__new__(ToldCoordinator), []
     coordinator.confirm = confirmed.append
-    assert await coordinator._do_heartbeat() is alive
-    assert confirmed == [1000.0] * alive
+    assert await coordinator._send_req(object.__new__(kind)) is answer
+    assert confirmed == [1000.0] * confirms
