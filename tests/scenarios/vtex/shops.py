@@ -129,7 +129,7 @@ def truth(shop: Shop, store: StoreConnection) -> dict[str, dict[str, Any]]:
     }
 
 
-async def until(holds: Callable[[], Any], seconds: float = 30.0) -> None:
+async def until(holds: Callable[[], Any], seconds: float = 120.0) -> None:
     """Wait for a condition, given as a function that returns an awaitable of it."""
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110  what holds stands in a topic, which nobody announces

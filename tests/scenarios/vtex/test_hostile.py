@@ -15,7 +15,7 @@ from tests.scenarios.vtex.agreed import last_is_the_shops, rows_of, written_once
 from tests.scenarios.vtex.shops import FAST, connect, connected, cursors, events, fill, latest, polling, truth, until
 from tests.scenarios.vtex.test_kills import Life
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 PATIENT = replace(
     FAST,
@@ -88,7 +88,7 @@ async def _read_truly(kafka, shop, settings):
                 await asyncio.sleep(0.05)
             living.cancel()
             shop.hostility = replace(shop.hostility, lag=0.5)
-            await until(lambda: _agreed(kafka, shop, store, placed), 50)
+            await until(lambda: _agreed(kafka, shop, store, placed), 240)
             shop.hostility = GENTLE
             await until(lambda: _drained(shop))
             await until(lambda: _scanned(kafka))
