@@ -21,7 +21,19 @@ Cleanup = Literal["delete", "compact", "compact,delete"]
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its key, its model, how long it keeps what, and who writes and reads it."""
+    """One topic: its key, its model, how long it keeps what, and who writes and reads it.
+
+    Attributes:
+        name: without the prefix.
+        key_parts: what the record keys are made of, the store first.
+        model: of the values: a `Model`, or a `CloudEvent` around one.
+        cleanup: Kafka's `cleanup.policy`.
+        retention_ms: how long `delete` keeps a record; None is for ever.
+        personal: whether values may hold what tells who someone is (schemas/personal.py).
+        writers: processes and agents; those who forget people write tombstones besides (docs/privacy.md).
+        readers: processes, agents and people; `forget` reads everything.
+        summary: one sentence for people.
+    """
 
     name: str
     key_parts: tuple[str, ...]

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from connectors.kafka.errors import DataFolderUnusable
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
+"""Where embedded brokers listen: for this machine only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def server_properties(
     return "".join(f"{name}={_escape(str(value))}\n" for name, value in settings.items())
 
 
-SETTINGS: dict[str, object] = {
+SETTINGS: Final[dict[str, object]] = {
     # Topics are made by provisioning, with the catalogue's settings; a name with a slip makes none.
     "auto.create.topics.enable": "false",
     # One machine, few clients: small internal topics, and no waiting for members that will not come.
@@ -78,8 +80,9 @@ SETTINGS: dict[str, object] = {
     # Each segment maps its indexes at this size before it fills them.
     "log.index.size.max.bytes": 1 << 20,
 }
+"""Of every broker that we start, embedded or in Docker."""
 
-CLUSTER_SETTINGS: dict[str, object] = {
+CLUSTER_SETTINGS: Final[dict[str, object]] = {
     # A killed node is noticed within 3 s instead of 9.
     "broker.session.timeout.ms": 3000,
     "broker.heartbeat.interval.ms": 500,
@@ -88,6 +91,7 @@ CLUSTER_SETTINGS: dict[str, object] = {
     "controller.socket.timeout.ms": 2000,
     "replica.socket.timeout.ms": 2000,
 }
+"""Of several embedded brokers, besides: tests kill and freeze them."""
 
 
 def _escape(value: str) -> str:
