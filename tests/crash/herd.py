@@ -4,19 +4,20 @@ import asyncio
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+
+from connectors.kafka.admin import open_admin
+from connectors.kafka.connection import KafkaConnection
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 4
 DRAIN_S = 90.0
-MARKERS = 40
-"""Every transaction leaves a marker behind its records, which is consumed without being committed."""
 
 
 @dataclass
@@ -118,34 +119,41 @@ async def drained(
         herd: minded meanwhile.
         seconds: to wait at most.
     """
-    admin = AIOKafkaAdminClient(**options)
-    await admin.start()
-    topics = [prefix + name for name in names]
-    quiet, until, behind, rows = 0, time.monotonic() + seconds, {}, 0
-    try:
+    places = [TopicPartition(prefix + name, number) for name in names for number in range(PARTITIONS)]
+    quiet, until, rows = 0, time.monotonic() + seconds, 0
+    behind: dict[TopicPartition, int] = {}
+    async with open_admin(KafkaConnection(options["bootstrap_servers"], prefix)) as admin:
         while quiet < 3 and time.monotonic() < until:
             herd.mind()
             await asyncio.sleep(0.3)
-            offsets = await admin.list_consumer_group_offsets(prefix + "streams")
-            done = {(tp.topic, tp.partition): meta.offset for tp, meta in offsets.items()}
-            ends = await _ends(options, topics)
-            behind = {part: end - max(done.get(part, 0), 0) for part, end in ends.items()}
-            caught = all(left <= MARKERS for left in behind.values())
+            behind = await _behind(options, places, await admin.committed(prefix + "streams"))
             rows = len(await changelog(options, prefix, "engine.outbox"))
-            quiet = quiet + 1 if caught and not rows else 0
-    finally:
-        await admin.close()
-    return {} if quiet >= 3 else {part: left for part, left in behind.items() if left > MARKERS} or {"outbox": rows}
+            quiet = 0 if behind or rows else quiet + 1
+    return {} if quiet >= 3 else behind or {"outbox": rows}
 
 
-async def _ends(options: dict[str, Any], names: list[str]) -> dict[tuple[str, int], int]:
-    consumer = AIOKafkaConsumer(**options, isolation_level="read_committed")
+async def _behind(
+    options: dict[str, Any], places: list[TopicPartition], done: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Return how many records are not consumed yet, where there are any.
+
+    Every transaction leaves a mark behind its records, which is consumed without being committed: so offsets alone do
+    not tell.
+    """
+    consumer = AIOKafkaConsumer(**options, isolation_level="read_committed", enable_auto_commit=False)
     await consumer.start()
     try:
-        ends = await consumer.end_offsets([TopicPartition(name, n) for name in names for n in range(PARTITIONS)])
+        ends = await consumer.end_offsets(places)
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, max(done.get(place, 0), 0))
+        behind: Counter[TopicPartition] = Counter()
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                behind[place] += len(records)
     finally:
         await consumer.stop()
-    return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+    return dict(behind)
 
 
 async def committed(options: dict[str, Any], topic: str) -> AsyncIterator[Any]:

@@ -29,7 +29,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from connectors.kafka.embedded import EmbeddedCluster
 from schemas import topics
 from tests.crash.engine.ledger import Load, verify
+from tests.crash.engine.shop_worker import ASKED
 from tests.crash.herd import PARTITIONS, Findings, Herd, committed, drained
+from tests.waiting import until
 
 SESSION_S = 6.0
 INPUTS = [topic.name for topic in (topics.PIXEL_EVENTS, topics.TRACKING_EVENTS, topics.EFFECTS_OUTCOMES)]
@@ -103,12 +105,14 @@ async def disturb(herd: Herd, cluster: EmbeddedCluster | None, chance: random.Ra
 
 async def compare_tables(options: dict[str, Any], prefix: str, folder: Path, herd: Herd, found: Findings) -> None:
     """Compare the workers' tables, in memory and on disk, with their changelogs."""
-    for instance in herd.instances:
-        herd.signal(instance, signal.SIGUSR1)
-    until = time.monotonic() + 20
     files = [folder / f"tables-{instance}.json" for instance in herd.instances]
-    while not all(file.exists() for file in files) and time.monotonic() < until:  # noqa: ASYNC110  other processes
-        await asyncio.sleep(0.1)
+    (folder / ASKED).touch()
+
+    def told() -> bool:
+        herd.mind()
+        return all(file.exists() for file in files)
+
+    await until("every worker tells its tables", told)
     held: dict[str, list[Any]] = {}
     for file in files:
         held.update(json.loads(file.read_text()))

@@ -39,6 +39,9 @@ class Broker:
         return self._prefix + name
 
 
+ASKED = "tell-your-tables"
+"""A file in the folder: the workers write down what their tables hold when it is there."""
+
 SPANS_S = {"committing": 0.004, "recovering": 0.05}
 """What follows these points takes so long; death comes somewhere in it."""
 
@@ -159,17 +162,20 @@ def main() -> int:
     )  # fmt: skip
 
     async def dump() -> None:
-        while not worker.engine.live:  # noqa: ASYNC110  a rebalance may be under way, in which it holds no shard
+        # A file, not a signal: a worker that is just being started would die of one. And a rebalance may be under way,
+        # in which it holds no shard.
+        while not ((args.folder / ASKED).exists() and worker.engine.live):  # noqa: ASYNC110  another process asks
             await asyncio.sleep(0.05)
         target = args.folder / f"tables-{args.instance}.json"
         target.with_suffix(".new").write_text(json.dumps(digests(worker)))
         target.with_suffix(".new").rename(target)
 
     async def run() -> int:
-        dumps: list[asyncio.Task[None]] = []
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGUSR1, lambda: dumps.append(loop.create_task(dump())))
-        return await worker.run(on_ready=lambda: (args.folder / f"ready-{args.instance}").write_text(str(time.time())))
+        ready = args.folder / f"ready-{args.instance}"
+        dumping = asyncio.create_task(dump())
+        code = await worker.run(on_ready=lambda: ready.write_text(str(time.time())))
+        dumping.cancel()
+        return code
 
     return uvloop.run(run())
 

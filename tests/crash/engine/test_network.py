@@ -13,6 +13,7 @@ from tests.crash.cable import CabledKafka
 from tests.crash.engine.chaos import INPUTS, SESSION_S, command, compare_tables, put
 from tests.crash.engine.ledger import Load, verify
 from tests.crash.herd import PARTITIONS, Herd, drained
+from tests.waiting import until
 
 SEED, EVENTS, SECONDS = 5, 12_000, 36.0
 
@@ -45,6 +46,8 @@ async def test_who_was_cut_off_writes_nothing_when_the_network_is_back(tmp_path,
         try:
             herd.start("near")
             herd.start("far")
+            # A cut that meets a worker which has not begun yet proves nothing.
+            await until("both work", lambda: all((tmp_path / f"ready-{name}").exists() for name in herd.instances))
             await asyncio.gather(put(options, prefix, load, SECONDS), disturb(cable, herd, chance, SECONDS))
             left = await drained(options, prefix, INPUTS, herd)
             found = await verify(options, prefix, load, (tmp_path / "calls").read_text().splitlines())

@@ -13,7 +13,7 @@ from tests.crash.engine.ledger import Load, verify
 from tests.crash.herd import ROOT, Herd, drained
 
 EVENTS = 1_500
-DEATH_S = 30.0
+DEATH_S = 90.0
 
 
 async def died(start: list[str], log) -> int:
