@@ -202,7 +202,7 @@ class EffectRunner:
     async def _make(self, shard: int, mine: _ShardEffects, gate: _Gate, key: str, row: Row) -> None:
         effect = effect_of(row)
         if row["state"] == "started":
-            outcome = _outcome(effect, "uncertain", "the worker died while the call was under way")
+            outcome = _outcome(effect, "uncertain", "its worker died, or was cut off, while the call was under way")
         else:
             await gate.breaker.ready()
             await gate.limiter.acquire()

@@ -82,13 +82,6 @@ class Lanes:
         known = self.rows.get(key)
         return known is not None and known["seq"] == row["seq"]
 
-    def again(self, key: str) -> None:
-        """Let a row that was running run again."""
-        row = self.rows.get(key)
-        if row is not None:
-            self._running.discard(key)
-            self._offer(*self._place(row))
-
     def _offer(self, route: Route, lane: str) -> None:
         seq, key = self._lanes[route, lane][0]
         if key not in self._running:
