@@ -78,7 +78,13 @@ class Orders:
         }  # fmt: skip
         if status is not None:
             query["f_status"] = status
-        document = (await self.client.call(Call("GET", "/api/oms/pvt/orders", "orders list", urgency, query))).document
+        # Where the first page was answered there are lists; a later one that is not says nothing of the address.
+        answer = await self.client.call(
+            Call("GET", "/api/oms/pvt/orders", "orders list", urgency, query, missing=page > 1)
+        )
+        document = answer.document
+        if document is None:
+            raise Unavailable(f"account {self.client.account} answered page {page} of a list of orders without one")
         try:
             rows = [ListRow(str(row["orderId"]), _mark(row)) for row in document["list"]]
             paging = document["paging"]

@@ -1,12 +1,17 @@
 """Pages of order lists: an index that is inconsistent at peaks (contracts/vtex NOTES 4.1) hides no order."""
 
+import httpx
 import pytest
 
 from connectors.vtex.budget import Urgency
+from connectors.vtex.client import VtexClient
+from connectors.vtex.errors import AccountUnknown, Unavailable
+from connectors.vtex.gate import Gate
 from connectors.vtex.instants import Window
-from connectors.vtex.oms import Listed, ListRow
+from connectors.vtex.oms import Listed, ListRow, Orders
 from connectors.vtex.order_lists import OrderLists
 from sandbox.vtex.shop import Shop
+from schemas.stores import VtexAccess
 from tests.unit.vtex.memory import QUICK, MemoryJournal, source_of
 
 TOTAL = 250
@@ -51,3 +56,13 @@ async def test_a_page_that_stays_empty_hides_none_behind_it():
     lists = Lists({2: [0] * 3})
     assert await _read(lists) == [f"o{at}" for at in range(TOTAL) if at // 100 != 1]
     assert lists.asked == [1, 2, 2, 2, 3]
+
+
+@pytest.mark.parametrize(("page", "kind"), [(1, AccountUnknown), (2, Unavailable)])
+async def test_a_later_page_that_is_not_there_is_no_wrong_address(page, kind):
+    """Where the first page was answered there are lists: it is asked for again soon, and nobody has to act."""
+    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(404)))
+    access = VtexAccess(account="acme", url="http://vtex.example", app_key="key", app_token="sealed")
+    client = VtexClient(access, "token", Gate("acme", QUICK.calls, 6_000_000), QUICK.calls, http)
+    with pytest.raises(kind):
+        await Orders(client).listed(Window(0, 1), page, Urgency.BACKFILL)
