@@ -76,9 +76,10 @@ async def connect_store(request: ConnectionRequest, connection: KafkaConnection,
 
 
 def renewed(
-    row: StoreConnection, secrets: SecretBox, names: Sequence[Literal["hook_secret", "server_token"]], until: datetime
-) -> StoreConnection:
-    """Return a store with new secrets of its own; those before are taken beside them until then.
+    row: StoreConnection, secrets: SecretBox, names: Sequence[Literal["hook_secret", "server_token"]],
+    until: datetime | None,
+) -> StoreConnection:  # fmt: skip
+    """Return a store with new secrets of its own; those before are taken beside them until then, None: not at all.
 
     Raises:
         WrongKey: the store was connected with another SECRETS_KEY.
@@ -86,7 +87,7 @@ def renewed(
     secrets.unseal(row.hash_secret)
     changes: dict[str, Any] = {}
     for name in names:
-        changes[f"{name}_before"] = Former(secret=getattr(row, name), until=until)
+        changes[f"{name}_before"] = Former(secret=getattr(row, name), until=until) if until else None
         changes[name] = secrets.seal(random.token_urlsafe(_LENGTHS[name]))
     return row.model_copy(update=changes)
 

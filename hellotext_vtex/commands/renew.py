@@ -50,7 +50,7 @@ def renew(
     question = f"Renew the {_words(names)} of {store}? {_lasting(old_for)}"
     if not yes and not typer.confirm(question, default=False, err=True):
         raise typer.Exit(1)
-    until = datetime.now(UTC) + timedelta(days=old_for)
+    until = datetime.now(UTC) + timedelta(days=old_for) if old_for else None
     row, box = execute(lambda: _renew(settings, store, names, until))
     _tell(settings, row, box, names, until, as_json=json)
 
@@ -60,7 +60,7 @@ async def _row(settings: Settings, store: str) -> StoreConnection:
 
 
 async def _renew(
-    settings: Settings, store: str, names: Sequence[Secret], until: datetime
+    settings: Settings, store: str, names: Sequence[Secret], until: datetime | None
 ) -> tuple[StoreConnection, SecretBox]:
     box = open_box(settings)
     row = renewed(await _row(settings, store), box, names, until)
@@ -69,16 +69,17 @@ async def _renew(
 
 
 def _tell(
-    settings: Settings, row: StoreConnection, box: SecretBox, names: Sequence[Secret], until: datetime, *, as_json: bool
-) -> None:
+    settings: Settings, row: StoreConnection, box: SecretBox, names: Sequence[Secret], until: datetime | None, *,
+    as_json: bool,
+) -> None:  # fmt: skip
     hooks = hooks_for(row, settings.public_collector_url, box.unseal(row.hook_secret))
     token = box.unseal(row.server_token)
     if as_json:
         shown = _addresses(hooks) if "hook_secret" in names else {}
         shown |= {"server_token": token} if "server_token" in names else {}
-        print_json({"store": row.store, "old_until": until.isoformat(timespec="seconds"), **shown})
+        print_json({"store": row.store, "old_until": until and until.isoformat(timespec="seconds"), **shown})
         return
-    still = f"taken until {moment(until)}" if until > datetime.now(UTC) else "refused from now on"
+    still = f"taken until {moment(until)}" if until else "refused from now on"
     print(f"Renewed: the {_words(names)} of {row.store}. What was before is {still}.")
     if "hook_secret" in names:
         print("\nThese addresses carry the new hook secret; put them where the old ones are:")

@@ -17,7 +17,7 @@ from tests.stores import a_store
 pytestmark = [pytest.mark.broker, pytest.mark.browser]
 
 PAGES = ("/", "/connect", "/stores/acme", "/stores/acme/campaign?name=cart-24h", "/stores/acme/customers",
-         "/stores/acme/activity", "/stores/acme/setup")  # fmt: skip
+         "/stores/acme/activity", "/stores/acme/setup", "/stores/acme/connection")  # fmt: skip
 
 
 async def test_pages_in_a_browser(kafka):

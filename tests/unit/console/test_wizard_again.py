@@ -150,6 +150,7 @@ async def test_a_key_is_not_sent_where_nobody_gave_it_for(connected, changes, fi
 
     assert answer.status_code == 422
     assert re.search(rf'id="{field}-hint">Please type it: the one that stands was given for another', answer.text)
+    assert not re.search(rf'id="{field}"[^>]*Leave blank', answer.text)
     assert shown == []
     assert (await bench.http.get("/connect/review")).status_code == 409
 
