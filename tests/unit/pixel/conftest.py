@@ -87,7 +87,7 @@ class Wire(asyncio.Transport):
 
     async def answered(self) -> None:
         """Wait for an answer; the collector writes each in one piece."""
-        await asyncio.wait_for(self._something.wait(), 10)
+        await asyncio.wait_for(self._something.wait(), 60)
 
     def reply(self, method: str) -> Reply:
         """Return the one answer."""

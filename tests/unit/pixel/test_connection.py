@@ -64,7 +64,7 @@ class Listening:
         writer.write(sent)
         writer.write_eof()
         try:
-            return await asyncio.wait_for(reader.read(), 10)
+            return await asyncio.wait_for(reader.read(), 60)
         finally:
             writer.close()
 
@@ -76,7 +76,7 @@ class Listening:
 
     async def until(self, connections: int) -> None:
         """Wait until so many connections are open."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.connections) != connections:  # noqa: ASYNC110  the sockets tell
                 await asyncio.sleep(0.001)
 
@@ -113,7 +113,7 @@ def replies(raw: bytes) -> list[tuple[int, dict[str, str], bytes]]:
 
 async def one(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
     """Read one answer."""
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
     length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
     (reply,) = replies(head + await reader.readexactly(length))
     return reply
@@ -186,7 +186,7 @@ class TestRequests:
                     connection.data_received(sent[start : start + size])
                     start += size
                     await asyncio.sleep(0)
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while connection._work is not None:  # noqa: ASYNC110  its own task ends
                         await asyncio.sleep(0)
                 connection.connection_lost(None)
@@ -229,7 +229,7 @@ class TestRequests:
             _, headers, _ = await one(reader)
             assert headers.get("connection") == (None if kept else "close")
             if not kept:
-                assert await asyncio.wait_for(reader.read(), 10) == b""
+                assert await asyncio.wait_for(reader.read(), 60) == b""
             writer.close()
 
     async def test_a_head_alone_is_answered_with_one(self):
@@ -408,13 +408,13 @@ class TestBounds:
                 connection.connection_made(wire := Recorder())
                 connection.pause_writing()
                 connection.data_received(BODY % b"a")
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while not wire.written:  # noqa: ASYNC110  its own task writes
                         await asyncio.sleep(0)
                 ends(connection)
                 assert not wire.closed
                 connection.resume_writing()
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     while connection._work is not None:  # noqa: ASYNC110  its own task ends
                         await asyncio.sleep(0)
                 assert wire.closed
@@ -425,7 +425,7 @@ class TestBounds:
         connection = Connection(host.server)
         connection.connection_made(wire := Recorder())
         connection.data_received(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while connection._work is not None:  # noqa: ASYNC110  its own task ends
                 await asyncio.sleep(0)
         return connection, wire
@@ -438,7 +438,7 @@ class TestBounds:
             connection.connection_made(wire := Recorder())
             connection.data_received(b"".join(BODY % name[1:].encode() for name in names) + b"GET /la")
             connection.data_received(b"st HTTP/1.1\r\n\r\n")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while connection._work is not None:  # noqa: ASYNC110  its own task ends
                     await asyncio.sleep(0)
             connection.connection_lost(None)
@@ -452,13 +452,13 @@ class TestBounds:
             silent_reader, silent = await host.open()
             writer.write(b"POST / HT")
             await host.until(2)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any(connection._piece for connection in host.connections):  # noqa: ASYNC110  as `until`
                     await asyncio.sleep(0.001)
             host.sweep(4)
             assert len(host.connections) == 2
             host.sweep(1)
-            assert await asyncio.wait_for(reader.read(), 10) == await asyncio.wait_for(silent_reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == await asyncio.wait_for(silent_reader.read(), 60) == b""
             writer.close()
             silent.close()
 
@@ -470,7 +470,7 @@ class TestBounds:
             await self._in(host, "body")
             host.sweep(5)
             status, headers, _ = await one(reader)
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
             host.sweep(5)
             await host.until(0)
             writer.close()
@@ -485,7 +485,7 @@ class TestBounds:
             await one(reader)
             host.mirror.may.clear()
             writer.write(BODY % b"b")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any(connection._work for connection in host.connections):  # noqa: ASYNC110  as `until`
                     await asyncio.sleep(0.001)
             host.sweep(30)
@@ -495,7 +495,7 @@ class TestBounds:
             host.sweep(12)
             assert len(host.connections) == 1
             host.sweep(1)
-            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert await asyncio.wait_for(reader.read(), 60) == b""
             writer.close()
 
         assert orjson.loads(body)["path"] == "/b"
@@ -506,7 +506,7 @@ class TestBounds:
             host.mirror.size = 4 << 20
             _, writer = await host.open()
             writer.write(BODY % b"a" * 100)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any(connection._room for connection in host.connections):  # noqa: ASYNC110  as `until`
                     await asyncio.sleep(0.001)
             (connection,) = host.connections
@@ -518,7 +518,7 @@ class TestBounds:
 
     @staticmethod
     async def _in(host: Listening, phase: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while {(c._phase, c._work) for c in host.connections} != {(phase, None)}:  # noqa: ASYNC110  as `until`
                 await asyncio.sleep(0.001)
 
@@ -537,13 +537,13 @@ class TestStop:
             host.mirror.may.clear()
             reader, writer = await host.open()
             writer.write(BODY % b"b" + BODY % b"c")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not any(connection._waiting for connection in host.connections):  # noqa: ASYNC110  as `until`
                     await asyncio.sleep(0.001)
             stopping = asyncio.create_task(host.server.stop(10))
-            assert await asyncio.wait_for(idle_reader.read(), 10) == b""
+            assert await asyncio.wait_for(idle_reader.read(), 60) == b""
             host.mirror.may.set()
-            raw = await asyncio.wait_for(reader.read(), 10)
+            raw = await asyncio.wait_for(reader.read(), 60)
             await stopping
             with pytest.raises(ConnectionError):
                 await host.open()
@@ -561,7 +561,7 @@ class TestStop:
             await TestBounds._in(host, "body")
             await host.server.stop(0.01)
             with contextlib.suppress(ConnectionError):
-                assert await asyncio.wait_for(reader.read(), 10) == b""
+                assert await asyncio.wait_for(reader.read(), 60) == b""
             writer.close()
 
 

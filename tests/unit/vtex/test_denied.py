@@ -89,7 +89,7 @@ async def test_an_account_without_addresses_is_a_note_and_asked_once_an_hour():
     looks = Readers(source, Inbox(), around).looks()
     tasks = [asyncio.create_task(supervise(source, name, looks[name])) for name in ("customers.backfill", "addresses")]
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while "addresses" not in journal.positions().get("status", {}).get("problems", {}):  # noqa: ASYNC110
                 await asyncio.sleep(0)
         asked = shop.budget.calls.total()

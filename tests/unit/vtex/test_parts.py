@@ -246,7 +246,7 @@ class TestSupervise:
             if outcome is not None:
                 raise outcome
 
-        await asyncio.wait_for(supervise(source, "customers", look), 5)
+        await asyncio.wait_for(supervise(source, "customers", look), 60)
         assert told == [
             None, {"customers": "no answer"}, {"customers": "wrong key"},
             {"customers": "RuntimeError: see the poller's log"},

@@ -175,7 +175,7 @@ class TestBackfill:
         fill(shop, 200)
         _, _, backfill, _ = readers(shop, MemoryJournal(), customers(scroll_size=10))
         reading = asyncio.create_task(backfill.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not shop.scrolls.open:  # noqa: ASYNC110  nobody announces it
                 await asyncio.sleep(0)
         reading.cancel()

@@ -33,10 +33,10 @@ def after(seconds):
 def test_a_circuit_that_opens_is_news_until_an_answer_closes_it():
     """With the moment of the next try; short pauses are over before anybody reads of them."""
     gate = Gate("acme", CallSettings(breaker=1, breaker_wait=TOLD_S + 50), 6000)
-    news = gate.news
+    news, before = gate.news, time.time()
     gate.failed()
     assert news.is_set()
-    assert time.time() + TOLD_S + 48 < gate.rests_until <= time.time() + TOLD_S + 50
+    assert before + 40 < gate.rests_until - TOLD_S <= time.time() + 50
     news = gate.news
     gate.succeeded()  # a call that was under way when the circuit opened
     assert (news.is_set(), gate.rests_until is None) == (False, False)
@@ -53,7 +53,7 @@ def test_a_pause_within_a_longer_one_does_not_end_it():
     gate = Gate("acme", CallSettings(), 6000)
     gate.throttled(300)
     gate.throttled(60)
-    assert gate.rests_until > time.time() + 298
+    assert gate.rests_until > time.time() + 200
 
 
 def test_a_reader_tries_again_at_its_own_time_and_not_before_the_account_does():
@@ -99,7 +99,7 @@ async def test_a_reader_that_failed_tells_when_it_tries_again():
             raise outcome
 
     task = asyncio.create_task(supervise(source_of(Shop("acme"), journal), "customers", look))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while "none" not in str(journal.positions().get(STATUS)):  # noqa: ASYNC110
             await asyncio.sleep(0)
     task.cancel()
@@ -125,7 +125,7 @@ async def test_a_rest_is_told_while_readers_wait_in_the_middle_of_a_look():
     task = asyncio.create_task(tell_rests(source))
 
     async def until_told(holds):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not holds(journal.positions().get(STATUS, {}).get("rests_until")):  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
