@@ -58,7 +58,8 @@ class Runtime:
         if self.archive.exists():
             flags.append(f"-XX:SharedArchiveFile={self.archive}")
         elif record is not None:
-            flags.append(f"-XX:ArchiveClassesAtExit={record}")
+            # It has a line to say of each class that it leaves out, and would bury why a broker has ended.
+            flags += [f"-XX:ArchiveClassesAtExit={record}", "-Xlog:cds*=error"]
         return [str(self.java.command), *flags, "-cp", classpath, main, *arguments]
 
     def new_record(self) -> Path | None:

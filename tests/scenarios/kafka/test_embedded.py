@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from connectors.kafka.admin import open_admin
 from connectors.kafka.embedded import EmbeddedKafka
 from connectors.kafka.errors import BrokerDied, BrokerUnreachable, DataFolderUnusable, PortTaken
+from connectors.kafka.jars import fetch_jars, jars_folder
 from connectors.kafka.java import carried_java
 from connectors.kafka.ports import free_ports
 from connectors.kafka.readiness import wait_until_ready
@@ -78,6 +79,20 @@ async def test_a_taken_port_is_refused_before_anything_starts(tmp_path):
             await EmbeddedKafka(tmp_path / "data", port).start()
 
     assert not (tmp_path / "data").exists()
+
+
+async def test_a_port_that_is_taken_at_the_first_start_of_all_is_named_too(tmp_path, monkeypatch):
+    """That start records its classes for the next ones; what Java says of them does not bury the reason."""
+    jars, new = await asyncio.to_thread(fetch_jars), jars_folder(tmp_path)
+    new.mkdir()
+    for file in (*jars.glob("*.jar"), jars / ".verified"):
+        (new / file.name).symlink_to(file)
+    monkeypatch.setattr("connectors.kafka.embedded.require_free", lambda _: None)  # taken a moment later
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(PortTaken, match="was taken while the broker started"):
+            await EmbeddedKafka(port=taken.getsockname()[1], cache=tmp_path).start()
 
 
 async def test_a_folder_that_cannot_be_used_is_named(tmp_path):
