@@ -32,7 +32,9 @@ from schemas.vtex import Customer
 from tests.pixel_collector import PARTITIONS, connect, connected, read_topic
 from tests.waiting import until
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
+PATIENCE_S = 120.0
+"""Workers that were killed come back before: in seconds on a machine that has nothing else to do."""
 PROCESS = Path(__file__).with_name("worker_process.py")
 ROOT = Path(__file__).parents[3]
 STORM = Temper(seed=5, after_effect=0.1, hangs=0.1, hang=1.0, errors=0.02, throttled=0.02, retry_after=1)
@@ -174,7 +176,7 @@ async def test_killed_workers_leave_one_profile_for_each_customer_and_one_messag
                 for n, one in enumerate(MESSAGES)
             ]  # fmt: skip
             await put(kafka, topics.MESSAGE_REQUESTS, requests)
-        await until("some profiles", some)
+        await until("some profiles", some, PATIENCE_S)
         await workers.kill()
     vendors.calm()
 
@@ -183,7 +185,7 @@ async def test_killed_workers_leave_one_profile_for_each_customer_and_one_messag
         places = [place for row in rows.values() for place in row["destinations"].values()]
         return len(rows) == len(CUSTOMERS) and {(at["state"], at["revision"]) for at in places} == {("synced", 3)}
 
-    await until("everybody is synced at both", synced)
+    await until("everybody is synced at both", synced, PATIENCE_S)
     assert sorted(profile.fields["email"] for profile in vendors.business.profiles.values()) == sorted(
         f"{one}@shop.example" for one in CUSTOMERS
     )
@@ -214,7 +216,7 @@ async def test_forwarded_events_arrive_once_and_orders_for_certain(kafka, vendor
     async def some():
         return len(told.get("events", [])) >= 40
 
-    await until("some events", some)
+    await until("some events", some, PATIENCE_S)
     await workers.kill()
     vendors.calm()
 
@@ -223,7 +225,7 @@ async def test_forwarded_events_arrive_once_and_orders_for_certain(kafka, vendor
         letters = {letter["detail"] for letter in await read_topic(kafka, topics.DEAD_LETTERS.name)}
         return all(number in arrived or f"event e{number}" in letters for number in range(120))
 
-    await until("every event has arrived or is told", all_told)
+    await until("every event has arrived or is told", all_told, PATIENCE_S)
     times = Counter(event["number"] for event in told["events"])
     assert all(times[number] == 1 for number in times if number % 5)
     assert all(times[number] for number in range(0, 120, 5))

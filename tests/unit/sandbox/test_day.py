@@ -83,7 +83,7 @@ async def play(client: httpx.AsyncClient, collector: str, stores: tuple[str, ...
     ]  # fmt: skip
     answer = await client.post("/control/day", json={"stores": told, "customers": 20, **more})
     assert answer.status_code == 202, answer.text
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(120):
         while True:
             progress = (await client.get("/control/day")).json()
             if progress["finished"]:
