@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 Claim = Callable[[str], Awaitable[None]]
 SEND_RETRY_S = 1.0
+STOP_S = 5.0
+"""aiokafka would wait for its last batches until a broker is back."""
 UNKNOWN = (
     "an answer to its heartbeat: without one, others may own its shards by now; look at the network and the broker"
 )
@@ -116,10 +118,11 @@ class EffectRunner:
             await asyncio.wait_for(broken.stop(), SEND_RETRY_S)
 
     async def stop(self) -> None:
-        """Disconnect."""
+        """Disconnect; outcomes that no broker takes are left to the next owner, as those of a worker that dies."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(producer.stop(), STOP_S)
 
     def take_over(self, shard: int, outbox: Mapping[str, Row], claim: Claim) -> None:
         """Begin with what the last owner of a shard has left; what it had claimed is uncertain."""

@@ -146,5 +146,22 @@ async def test_who_is_cut_off_begins_no_call_that_another_makes_by_now(tmp_path)
     assert [sorted(told[:3]), told[3:4], [effect for _, effect in told[4:]]] == [sorted(made[:3]), made[3:], ["last"]]
 
 
+@pytest.mark.broker
+@pytest.mark.timeout(240)
+async def test_who_is_cut_off_stops_when_it_is_told_to(tmp_path):
+    """Also with an outcome that it cannot write: the next owner makes that call again, or leaves it uncertain."""
+    async with CabledKafka() as kafka, kafka.cable() as cable, a_scene(kafka, tmp_path) as scene:
+        scene.herd.start("far")
+        await scene.put("held", "acme/other")
+        await until("the far worker calls", lambda: scene.there.told == [HELD])
+        cable.cut()
+        scene.there.answers.set()
+        await scene.there.heard.wait()
+        far = scene.herd._running["far"]
+        far.terminate()
+        await until("it ends", lambda: far.poll() is not None, seconds=120)
+        assert far.returncode == 0
+
+
 async def _has(scene: Scene, who: str) -> bool:
     return who in await scene.far_waits_for()

@@ -188,6 +188,19 @@ async def test_a_producer_that_will_never_send_again_is_replaced(bench, monkeypa
     assert (bench.made, stopped, bench.runner._producer) == (["call"], [dead], bench)
 
 
+async def test_it_stops_also_when_no_broker_takes_the_last_outcome(bench, monkeypatch):
+    """A worker that is told to stop while its broker is away would never end."""
+    monkeypatch.setattr("streams.engine.effects.STOP_S", 0.001)
+
+    class Waiting:
+        async def stop(self):
+            await asyncio.Event().wait()
+
+    bench.runner._producer = Waiting()
+    await asyncio.wait_for(bench.runner.stop(), 5)
+    assert bench.runner._producer is None
+
+
 @pytest.mark.parametrize("answer", ["nothing", "another's outcome", "a cancellation"])
 async def test_a_handler_that_does_not_answer_leaves_its_effect_uncertain(bench, answer):
     """Its effect would count as under way for ever, and all that come after it under the same key."""
