@@ -67,7 +67,7 @@ async def running(settings: SandboxSettings = SETTINGS) -> AsyncIterator[httpx.A
     stop = asyncio.Event()
     task = asyncio.create_task(run_sandbox(settings, ready=address.set_result, stop=stop))
     try:
-        async with httpx.AsyncClient(base_url=await address, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=await address, timeout=60) as client:
             yield client
     finally:
         stop.set()
