@@ -35,6 +35,11 @@ _SAID = {
 }  # fmt: skip
 _FLAGS = {"origins": "origin"}
 """Fields whose flag has another name."""
+_QUESTIONS = {
+    "vtex_account": "VTEX account (name, or the shop's address)", "vtex_app_key": "App Key",
+    "vtex_app_token": "App Token", "hellotext_business": "Hellotext business id",
+    "hellotext_token": "Hellotext private token",
+}  # fmt: skip
 _PERHAPS_KNOWN = {
     "vtex_account": "acme", "vtex_app_key": "k", "vtex_app_token": "t", "hellotext_business": "b",
     "hellotext_token": "t",
@@ -89,11 +94,14 @@ def connect(
         "country": country, "timezone": timezone, "currency": currency, "origins": tuple(origin) if origin else None,
         "privacy": privacy,
     }  # fmt: skip
-    if not yes:
-        _ask_for_keys(given)
+    asked = not yes and _ask_whose(given)
     _refuse_what_is_wrong(given)
     settings = connected(quiet=True)
     stands = execute(lambda: _standing(settings, given))
+    if asked and stands:  # the account has named the store, whose address stays
+        given |= {name: stands[name] for name in ("vtex_account", "vtex_url")}
+    if not yes:
+        _ask_for_keys(given, stands)
     given = _without_stale(stands, given) | {name: value for name, value in given.items() if value is not None}
     if not yes:
         _ask_for_places(given)
@@ -138,22 +146,43 @@ def _keep_what_works(store: str, report: AccessReport, *, ask: bool) -> None:
         raise typer.Exit(1)
 
 
-def _ask_for_keys(given: dict[str, Any]) -> None:
-    questions = {
-        "vtex_account": "VTEX account (name, or the shop's address)", "vtex_app_key": "App Key",
-        "vtex_app_token": "App Token", "hellotext_business": "Hellotext business id",
-        "hellotext_token": "Hellotext private token",
-    }  # fmt: skip
-    if not sys.stdin.isatty() and any(given[name] is None for name in questions):
-        missing = ", ".join(f"--{name.replace('_', '-')}" for name in questions if given[name] is None)
-        fail(f"missing {missing}: give them, and --yes to be asked nothing", 2)
-    for name, question in questions.items():
-        if given[name] is None:
-            given[name] = typer.prompt(question, hide_input=name.endswith("token"), err=True)
+def _ask_whose(given: dict[str, Any]) -> bool:
+    """Ask for the account, unless something given names the store: what is to be asked hangs on what it has."""
+    if given["store"] is not None or given["vtex_account"] is not None:
+        return False
+    if not _somebody_answers():
+        _fail_without([name for name in _QUESTIONS if given[name] is None])
+    given["vtex_account"] = typer.prompt(_QUESTIONS["vtex_account"], err=True)
+    return True
+
+
+def _ask_for_keys(given: dict[str, Any], stands: dict[str, Any]) -> None:
+    """Ask for what was not given; of a store that is connected a blank answer keeps what stands."""
+    missing = [name for name in _QUESTIONS if given[name] is None]
+    if not _somebody_answers():
+        _fail_without([name for name in missing if name not in stands])
+        return
+    for name in missing:
+        question, hidden = _QUESTIONS[name], name.endswith("token")
+        if name in stands:
+            asked = f"{question} (blank keeps it)"
+            given[name] = typer.prompt(asked, default="", show_default=False, hide_input=hidden, err=True) or None
+        else:
+            given[name] = typer.prompt(question, hide_input=hidden, err=True)
+
+
+def _somebody_answers() -> bool:
+    return sys.stdin.isatty()
+
+
+def _fail_without(names: list[str]) -> None:
+    if names:
+        missing = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+        fail(f"missing {missing}: give them, and --yes to be asked nothing", WRONG_USAGE)
 
 
 def _ask_for_places(given: dict[str, Any]) -> None:
-    if not sys.stdin.isatty():
+    if not _somebody_answers():
         return
     zone, currency = country_defaults(str(given.get("country") or "BR").strip().upper())
     given["timezone"] = given.get("timezone") or typer.prompt("Time zone", default=zone, err=True)
