@@ -107,6 +107,7 @@ async def test_what_is_sent_as_it_stands_changes_nothing(connected):
     keys = (request.vtex_app_token, request.hellotext_token, request.infobip_key)
     assert tuple(key.get_secret_value() for key in keys) == KEYS
     assert {host for host, _ in shown} == {"vtex.test", "hellotext.test", "infobip.test"}
+    assert "GDPR: tracked only with consent" in review
     assert "acme is connected" in page
     assert not any(secret in text for text in (review, page) for secret in (*KEYS, *OWN))
 
