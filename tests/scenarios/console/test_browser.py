@@ -16,6 +16,9 @@ from tests.stores import a_store
 
 pytestmark = [pytest.mark.broker, pytest.mark.browser]
 
+BELOW = """document.documentElement.scrollHeight
+  - Math.max(innerHeight, Math.ceil(document.querySelector("footer").getBoundingClientRect().bottom + scrollY))"""
+"""Pixels that can be scrolled to below the end of a page."""
 PAGES = ("/", "/connect", "/stores/acme", "/stores/acme/campaign?name=cart-24h", "/stores/acme/customers",
          "/stores/acme/activity", "/stores/acme/setup", "/stores/acme/connection")  # fmt: skip
 
@@ -34,6 +37,7 @@ async def test_pages_in_a_browser(kafka):
             await page.goto(f"{http.base_url}{path}")
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert (path, wide) == (path, 0)
+            assert (path, await page.evaluate(BELOW) <= 0) == (path, True)
 
         await page.goto(f"{http.base_url}/stores/acme")
         await page.wait_for_selector("#pulse:not([hidden]):not(.lost)")
