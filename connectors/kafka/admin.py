@@ -12,13 +12,16 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
     KafkaConnectionError,
     KafkaError,
+    NotCoordinatorForGroupError,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 from aiokafka.protocol.admin import DescribeConfigsRequest
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
 from connectors.kafka.connection import KafkaConnection
@@ -28,6 +31,8 @@ from connectors.kafka.readiness import refused_by
 HEARD_TIMEOUT_S: Final = 30.0
 HEARD_POLL_S: Final = 0.02
 BROKER_TIMEOUT_S: Final = 3.0
+OFFSETS_TOPIC: Final = "__consumer_offsets"
+MOVING: Final = (GroupLoadInProgressError, GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError)
 SET_ON_THE_TOPIC: Final = 1
 """Kafka's ConfigSource DYNAMIC_TOPIC_CONFIG: set on the topic itself, not inherited from the broker."""
 
@@ -208,12 +213,40 @@ class Admin:
             await asyncio.sleep(HEARD_POLL_S)
 
     async def committed(self, group: str) -> dict[TopicPartition, int]:
-        """Return the offsets that a consumer group has committed; those of a transaction once it is complete."""
+        """Return the offsets that a consumer group has committed; those of a transaction once it is complete.
+
+        Raises:
+            ProvisioningRefused: they may not be read.
+            BrokerUnreachable: the group's coordinator has not been able to tell for a long time.
+        """
+        found: dict[TopicPartition, int] = {}
+
+        async def told() -> bool:
+            answer = await self._offsets(group)
+            found.update(answer or {})
+            return answer is not None
+
+        await self._until(f"the coordinator of group {group} tells its offsets", told)
+        return found
+
+    async def _offsets(self, group: str) -> dict[TopicPartition, int] | None:
+        """Return a group's offsets; None while its coordinator loads them or moves, which aiokafka takes for none."""
         try:
-            found = await self._client.list_consumer_group_offsets(group)
-        except GroupCoordinatorNotAvailableError:  # no group has ever been on this broker
-            return {}
-        return {place: told.offset for place, told in found.items() if told.offset >= 0}
+            coordinator = await self._client.find_coordinator(group)
+        except GroupCoordinatorNotAvailableError:
+            return None if OFFSETS_TOPIC in await self.shapes() else {}  # no group has ever been on this broker
+        answer = await self._client._send_request(OffsetFetchRequest(group, None), coordinator)  # noqa: SLF001  what list_consumer_group_offsets does
+        error = for_code(answer.error_code)
+        if answer.error_code and issubclass(error, MOVING):
+            return None
+        if answer.error_code:
+            raise ProvisioningRefused(f"the offsets of group {group} cannot be read: {error.__name__}")
+        return {
+            TopicPartition(topic, number): offset
+            for topic, parts in answer.topics
+            for number, offset, _, _ in parts
+            if offset >= 0
+        }
 
     async def members(self, group: str) -> int:
         """Return how many members a consumer group has."""

@@ -3,13 +3,18 @@
 from types import SimpleNamespace
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import (
+    GroupAuthorizationFailedError,
     GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
     NodeNotReadyError,
+    NotCoordinatorForGroupError,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 from aiokafka.protocol.admin import DescribeConfigsRequest
+from aiokafka.protocol.commit import OffsetFetchRequest
 
 from connectors.kafka import admin
 from connectors.kafka.admin import SET_ON_THE_TOPIC, Admin
@@ -134,3 +139,39 @@ async def test_a_group_without_members_is_deserted_and_one_that_is_being_loaded_
 
     assert await Admin(Coordinator()).deserted("g") is deserted
     assert not await Admin(Absent()).deserted("g")
+
+
+class Coordinated(Cluster):
+    """One broker; what it says of who coordinates a group, then of the group's offsets: each time the next answer."""
+
+    def __init__(self, *answers, topics=("__consumer_offsets",)):
+        super().__init__([{**KNOWN, "topic": name} for name in topics])
+        self.answers = iter(answers)
+
+    async def find_coordinator(self, _):
+        """Tell, or not."""
+        answer = next(self.answers)
+        if answer is GroupCoordinatorNotAvailableError:
+            raise answer
+        return answer
+
+    async def _send_request(self, request, node):
+        if isinstance(request, OffsetFetchRequest):
+            code, *offsets = next(self.answers)
+            topics = [("t", [(number, offset, "", 0) for number, offset in offsets])]
+            return SimpleNamespace(error_code=code, topics=topics if offsets else [])
+        return await super()._send_request(request, node)
+
+
+async def test_a_coordinator_that_loads_or_moves_is_waited_for():
+    """After a broker's restart, say: taken for "nothing committed", an audit would find all of it in flight."""
+    loads, moved = GroupLoadInProgressError.errno, NotCoordinatorForGroupError.errno
+    cluster = Coordinated(GroupCoordinatorNotAvailableError, 1, (loads,), 1, (moved,), 1, (0, (0, 7), (1, -1)))
+    assert await Admin(cluster).committed("g") == {TopicPartition("t", 0): 7}
+
+
+async def test_where_no_group_has_ever_been_nothing_is_committed():
+    """There is not even the topic of offsets; whoever may not read them is told."""
+    assert await Admin(Coordinated(GroupCoordinatorNotAvailableError, topics=())).committed("g") == {}
+    with pytest.raises(ProvisioningRefused, match="offsets of group g cannot be read: GroupAuthorizationFailed"):
+        await Admin(Coordinated(1, (GroupAuthorizationFailedError.errno,))).committed("g")
