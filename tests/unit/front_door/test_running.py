@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors.kafka.jars import pinned
+from connectors.kafka.ports import free_ports
 from hellotext_vtex.doctor import _jars
 from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.keys import open_box
@@ -136,11 +137,10 @@ class TestRunning:
 
 def test_a_worker_s_port_that_is_taken_is_refused():
     """Faust would wait for it for ever, and say that it waits for the broker."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-        with pytest.raises(SettingsError, match=f"WORKER_WEB_PORT.*127.0.0.1:{port}"):
-            require_web_port("127.0.0.1", port)
+    (port,) = free_ports(1)  # none that an outgoing connection of others may be given once it is free again
+    refused = pytest.raises(SettingsError, match=f"WORKER_WEB_PORT.*127.0.0.1:{port}")
+    with socket.create_server(("127.0.0.1", port)), refused:
+        require_web_port("127.0.0.1", port)
     require_web_port("127.0.0.1", port)
     require_web_port("127.0.0.1", None)
 
