@@ -146,7 +146,7 @@ async def chaos(bootstrap: str, args: argparse.Namespace, cluster: EmbeddedClust
     await admin.create_topics([NewTopic(name, PARTITIONS, args.replication) for name in names])
     await admin.close()
     load = Load(args.events, args.keys, args.seed)
-    folder = Path(tempfile.mkdtemp(prefix="chaos-"))
+    folder = args.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     herd = Herd(command(bootstrap, prefix, folder, args), folder)
     what = f"events={args.events} kills={args.kills} freezes={args.freezes} leaves={args.leaves}"
     print(f"seed={args.seed} {what} prefix={prefix} logs={folder}", flush=True)
@@ -192,6 +192,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--standby", type=int, default=0)
     parser.add_argument("--self-kill", type=float, default=0.001)
     parser.add_argument("--seconds", type=float, default=120.0)
+    parser.add_argument("--folder", type=Path, help="for logs and tables; a new temporary one is left behind else")
     parser.add_argument("--bootstrap", help="a running broker; else an embedded one is started")
     parser.add_argument("--brokers", type=int, default=1, choices=[1, 3], help="embedded ones")
     parser.add_argument("--broker-kills", type=int, default=1)

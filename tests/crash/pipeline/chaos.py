@@ -143,7 +143,7 @@ async def _audited(kafka: KafkaConnection, day: Day, expected: MemoryShard, foun
 async def chaos(kafka: KafkaConnection, args: argparse.Namespace) -> Findings:
     """Run it all."""
     chance = random.Random(args.seed)
-    folder, key = Path(tempfile.mkdtemp(prefix="chaos-pipeline-")), SecretBox.generate_key()
+    folder, key = args.folder or Path(tempfile.mkdtemp(prefix="chaos-pipeline-")), SecretBox.generate_key()
     print(f"seed={args.seed} size={args.size} kills={args.kills} prefix={kafka.topic_prefix} logs={folder}", flush=True)
     day = Day(args.seed, time.time_ns() // 1_000_000, args.size)
     records = list(day.records())
@@ -185,6 +185,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--self-kill", type=float, default=0.003)
     parser.add_argument("--seconds", type=float, default=90.0)
+    parser.add_argument("--folder", type=Path, help="for logs and tables; a new temporary one is left behind else")
     parser.add_argument("--bootstrap", help="a running broker; else an embedded one is started")
     return parser.parse_args(given)
 

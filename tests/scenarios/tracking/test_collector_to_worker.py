@@ -54,7 +54,7 @@ async def worker(kafka, box, state: Path) -> AsyncIterator[None]:
             assert await asyncio.wait_for(task, 40) == 0
 
 
-async def fates(kafka, wanted: int, seconds: float = 30) -> dict[str, int]:
+async def fates(kafka, wanted: int, seconds: float = 60) -> dict[str, int]:
     """The sum of all fates, once so many records have one."""
     total: dict[str, int] = {}
     async with asyncio.timeout(seconds):
