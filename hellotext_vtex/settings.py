@@ -17,7 +17,7 @@ from connectors.kafka.connection import KafkaConnection, KafkaSecurity, SaslMech
 from connectors.kafka.resolve import BrokerWish
 from connectors.pixel.settings import CollectorSettings
 from connectors.vtex.settings import PollerSettings
-from streams.call_rates import RATES
+from streams.call_rates import GATHERED, RATES
 from streams.engine.settings import EffectSettings, EngineSettings
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     rate_hellotext: float = _rate("hellotext", "profiles and sessions")
     rate_hellotext_events: float = _rate("hellotext-events", "events passed on")
     rate_hellotext_messages: float = _rate("hellotext-messages", "messages")
-    rate_infobip: float = _rate("infobip", "persons, sent up to 1,000 a request and 5 requests a second")
+    rate_infobip: float = _rate("infobip", "persons, sent up to 200 a request and 5 requests a second")
     rate_infobip_messages: float = _rate("infobip-messages", "messages")
 
     poller_instance: str | None = Field(
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
         return EngineSettings(
             instance=instance, wait_ms=self.worker_wait_ms, standby_replicas=self.worker_standby,
             state_folder=self.state_folder / "tables" / instance, web_host=self.worker_web_host,
-            web_port=self.worker_web_port, effects=EffectSettings(rates=self.rates()),
+            web_port=self.worker_web_port, effects=EffectSettings(rates=self.rates(), gathered=GATHERED),
         )  # fmt: skip
 
     def rates(self) -> dict[str, float]:

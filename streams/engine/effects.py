@@ -41,12 +41,20 @@ UNKNOWN = (
 
 
 class _Gate:
-    """What calls of one (store, destination) share."""
+    """What calls of one (store, destination) share.
 
-    def __init__(self, settings: EffectSettings, destination: str) -> None:
+    Args:
+        settings: bounds and rates.
+        destination: whose.
+        room: what all calls of the worker share that leave one by one.
+    """
+
+    def __init__(self, settings: EffectSettings, destination: str, room: asyncio.Semaphore) -> None:
         rate = settings.rates.get(destination, settings.rate)
+        together = settings.gathered.get(destination)
         self.limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate)
-        self.slots = asyncio.Semaphore(settings.per_destination)
+        self.slots = asyncio.Semaphore(together or settings.per_destination)
+        self.room = asyncio.Semaphore(together) if together else room
         self.breaker = Breaker(settings.breaker_after, settings.breaker_first_s, settings.breaker_longest_s)
         self.wake = asyncio.Event()
 
@@ -85,7 +93,7 @@ class EffectRunner:
         self._metrics = metrics
         self.tenure = tenure
         self._shards: dict[int, _ShardEffects] = {}
-        self._all = asyncio.Semaphore(settings.concurrent)
+        self._room = asyncio.Semaphore(settings.concurrent)
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
 
@@ -182,7 +190,7 @@ class EffectRunner:
     def _pump(self, shard: int, mine: _ShardEffects, route: Route) -> None:
         gate = mine.gates.get(route)
         if gate is None:
-            gate = mine.gates[route] = _Gate(self._settings, route[1])
+            gate = mine.gates[route] = _Gate(self._settings, route[1], self._room)
             pump = asyncio.create_task(self._run(shard, mine, route, gate), name=f"effects-{route}")
             mine.pumps.add(pump)
         gate.wake.set()
@@ -212,7 +220,7 @@ class EffectRunner:
             await self.tenure.held()
             if not effect.repeatable:  # as late as can be: what is claimed and not made is uncertain for ever
                 await mine.claim(key)
-            async with self._all:
+            async with gate.room:
                 await self.tenure.held()
                 if not mine.lanes.holds(key, row):  # taken back while it waited: whose it was is forgotten
                     gate.breaker.untried()

@@ -11,6 +11,8 @@ class EffectSettings:
     Attributes:
         concurrent: calls under way in a worker.
         per_destination: calls under way for one (store, destination): few, so that one store cannot take them all.
+        gathered: the same for destinations whose handler makes calls together, by destination: as many as shall leave
+            in one request. They are a few connections however many they are, and `concurrent` does not count them.
         rate: calls a second for one (store, destination), when `rates` does not name the destination.
         rates: calls a second, by destination.
         timeout_s: after which a call is `uncertain`.
@@ -21,6 +23,7 @@ class EffectSettings:
 
     concurrent: int = 64
     per_destination: int = 8
+    gathered: dict[str, int] = field(default_factory=dict)
     rate: float = 20.0
     rates: dict[str, float] = field(default_factory=dict)
     timeout_s: float = 60.0

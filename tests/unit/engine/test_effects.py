@@ -30,7 +30,7 @@ async def until(condition):
 class Bench:
     """A runner with one shard; what it tells and what it makes is kept."""
 
-    def __init__(self):
+    def __init__(self, settings=SETTINGS):
         self.made = []
         self.told = []
         self.claimed = []
@@ -39,7 +39,7 @@ class Bench:
         names = StreamNames(lambda name: name)
         self.tenure = Tenure(6.0)
         self.tenure.confirm(FOR_EVER)
-        self.runner = EffectRunner({"test": self.make}, SETTINGS, names, {}, Metrics(), tenure=self.tenure)
+        self.runner = EffectRunner({"test": self.make}, settings, names, {}, Metrics(), tenure=self.tenure)
         self.runner._producer = self
 
     async def send_and_wait(self, topic, *, key, value, partition):
@@ -153,10 +153,10 @@ async def test_a_call_that_waited_for_its_turn_is_not_begun_once_the_shard_may_b
         return await bench.make(effect)
 
     bench.runner._handlers["held"] = hold
-    bench.runner._all = asyncio.Semaphore(1)
+    bench.runner._room = asyncio.Semaphore(1)
     bench.put(*(replace(CALL, id=name, key=name, kind=kind, repeatable=True)
                 for name, kind in (("first", "held"), ("waiting", "test"))))  # fmt: skip
-    await until(lambda: len(bench.runner._all._waiters or ()) == 1)
+    await until(lambda: len(bench.runner._room._waiters or ()) == 1)
     bench.tenure.confirm(NEVER)
     turn.set()
     await until(lambda: len(bench.told) == 1)
@@ -214,3 +214,24 @@ async def test_a_handler_that_does_not_answer_leaves_its_effect_uncertain(bench,
     bench.put(replace(CALL, kind="broken", repeatable=True))
     await until(lambda: bench.told)
     assert [(outcome.effect, outcome.status) for outcome in bench.told] == [("call", "uncertain")]
+
+
+async def test_calls_that_leave_together_wait_together():
+    """Their handler sees as many as one request takes, however few calls may be under way otherwise."""
+    settings = replace(SETTINGS, concurrent=1, per_destination=1, gathered={"together": 5})
+    waiting, all_there = [], asyncio.Event()
+
+    async def gather(effect):
+        waiting.append(effect.id)
+        await all_there.wait()
+        return await Bench.make(bench, effect)
+
+    bench = Bench(settings)
+    bench.runner._handlers["test"] = gather
+    bench.put(*(replace(CALL, id=f"call-{n}", key=f"k{n}", destination="together", repeatable=True) for n in range(9)))
+    await until(lambda: len(waiting) == 5)
+    await asyncio.sleep(0)
+    assert len(waiting) == 5
+    all_there.set()
+    await until(lambda: len(bench.told) == 9)
+    await bench.runner.let_go()
