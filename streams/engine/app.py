@@ -85,6 +85,7 @@ class ShardedApp(faust.App):
 
     async def _on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         if not self.should_stop:
+            self.consumer.forget_positions()
             await self.engine.assign((tp.topic, tp.partition) for tp in assigned)
         await super()._on_partitions_assigned(assigned, generation_id)
 

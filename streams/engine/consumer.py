@@ -12,7 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.engine.errors import Fatal
-from streams.engine.fetch import FetchThread
+from streams.engine.fetch import Fetched, FetchThread
 from streams.engine.transaction import EXIT_BROKEN_CHAIN, EXIT_CRASHED
 
 log = structlog.get_logger(__name__)
@@ -175,22 +175,46 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)
         engine = self.app.engine
         generation = self.app.consumer_generation_id
-        fetched = await self._thread.fetch(self._wanted, self._is_changelog, FETCH_S, engine.settings.batch_records)
-        if self.should_stop or not self.flow_active or generation != self.app.consumer_generation_id:
-            return  # what was fetched is not lost: the seek after the rebalance goes back to what is committed
-        for tp, (records, first, position, moved) in fetched.items():
-            if self._is_changelog(tp.topic):
-                self._restore(tp, records, position)
-            elif first is not None and engine.live:
-                if moved:
-                    self._moved(tp, first, position)
-                if records:
-                    self._on_their_way.add((tp.topic, tp.partition))
-                    yield TP(tp.topic, tp.partition), self._message(tp, records, first, position, generation)
-                else:
-                    engine.deliver(tp.topic, tp.partition, [], first, position)
+
+        def current() -> bool:
+            return bool(self.flow_active) and generation == self.app.consumer_generation_id
+
+        fetched = await self._thread.fetch(
+            self._wanted, self._is_changelog, current, seconds=FETCH_S, max_records=engine.settings.batch_records
+        )
+        if self.should_stop or not current():
+            return  # what was fetched is not lost: the seeks after the rebalance go back to what is committed
+        for tp, (records, first, position, moved) in self._restored(fetched):
+            if not current():  # a rebalance, while the one before was on its way
+                return
+            if first is None:
+                continue
+            if moved:
+                self._moved(tp, first, position)
+            if records:
+                self._on_their_way.add((tp.topic, tp.partition))
+                yield TP(tp.topic, tp.partition), self._message(tp, records, first, position, generation)
+            else:
+                engine.deliver(tp.topic, tp.partition, [], first, position)
         if not fetched:
             await asyncio.sleep(0)
+
+    def _restored(self, fetched: Mapping[Any, Fetched]) -> list[tuple[Any, Fetched]]:
+        """Restore what is of changelogs; return what is of inputs.
+
+        All at once: a rebalance in between would have a table begin with what stands in the middle of its changelog.
+        """
+        inputs = []
+        for tp, one in fetched.items():
+            if self._is_changelog(tp.topic):
+                self._restore(tp, one.records, one.position)
+            elif self.app.engine.live:
+                inputs.append((tp, one))
+        return inputs
+
+    def forget_positions(self) -> None:
+        """Begin a new assignment: every changelog is sought, and tells its position anew, also one that was told."""
+        self._thread.positions.clear()
 
     def _restore(self, tp: Any, records: list[Any], position: int) -> None:
         table = self.app.tables._changelogs[tp.topic]

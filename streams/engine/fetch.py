@@ -147,21 +147,32 @@ class FetchThread(AIOKafkaConsumerThread):
         self.thread_loop.call_soon_threadsafe(self._freed.set)
 
     async def fetch(
-        self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], seconds: float, max_records: int
-    ) -> dict[Any, Fetched]:
-        """Return what there is of the wanted partitions, at once or when something comes; from the worker's thread."""
+        self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], current: Callable[[], bool],
+        *, seconds: float, max_records: int,
+    ) -> dict[Any, Fetched]:  # fmt: skip
+        """Return what there is of the wanted partitions, at once or when something comes; from the worker's thread.
+
+        Args:
+            wanted: whether a batch of a partition may be delivered now.
+            is_changelog: whether a topic is one.
+            current: whether whoever asks may still be given anything. A rebalance may come and go while nothing is
+                there: taken afterwards, what stands behind the seek to the new positions would be dropped, and lost.
+            seconds: to wait for something.
+            max_records: of one partition, about.
+        """
         fetched: dict[Any, Fetched] = await self.call_thread(
-            self._fetch, wanted, is_changelog, seconds=seconds, max_records=max_records
+            self._fetch, wanted, is_changelog, current, seconds=seconds, max_records=max_records
         )
         return fetched
 
     async def _fetch(
-        self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], *, seconds: float, max_records: int
-    ) -> dict[Any, Fetched]:
+        self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], current: Callable[[], bool],
+        *, seconds: float, max_records: int,
+    ) -> dict[Any, Fetched]:  # fmt: skip
         fetcher = self._ensure_consumer()._fetcher
         until = monotonic() + seconds
         with fetcher._subscriptions.fetch_context():
-            while self.consumer.flow_active:
+            while current():
                 self._freed.clear()
                 subscription = fetcher._subscriptions.subscription
                 assignment = subscription.assignment if subscription else None

@@ -360,3 +360,22 @@ async def test_a_tick_that_raises_stops_no_work_but_is_told(kafka, tmp_path):
         await until("health tells it", lambda: any("['ticking']" in wait.whom for wait in worker.health.waits()))
         assert not worker.health.healthy
         await until("it goes on", lambda: committed(kafka, "tracking.events"))
+
+
+async def test_a_worker_goes_on_after_a_rebalance_that_came_while_nothing_did(kafka, tmp_path, monkeypatch):
+    """A fetch that was waiting outlives it and takes nothing: a table would wait for what it dropped for ever."""
+    monkeypatch.setattr("streams.engine.consumer.FETCH_S", 30.0)
+    async with running(kafka, tmp_path, instance="one") as one:
+        for shard in range(4):
+            await put(kafka, b"1", shard=shard)
+        await until("all counted", lambda: all(rows(one, COUNTS, shard).get("n") == 1 for shard in range(4)))
+        async with running(kafka, tmp_path, instance="two") as two:
+            await until("both are at work", lambda: all(each.engine.live and each.engine.shards for each in (one, two)))
+            for shard in range(4):
+                await put(kafka, b"1", shard=shard)
+            await until(
+                "all counted",
+                lambda: all(
+                    rows(each, COUNTS, shard).get("n") == 2 for each in (one, two) for shard in each.engine.shards
+                ),
+            )

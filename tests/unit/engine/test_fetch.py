@@ -1,6 +1,7 @@
 """What is made of what was fetched: the trouble of one partition is no other's, and no move is silent."""
 
 import asyncio
+import contextlib
 from time import monotonic
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from aiokafka.errors import TopicAuthorizationFailedError, UnsupportedCodecError
 from streams.engine import refusals
 from streams.engine.consumer import BatchConsumer
 from streams.engine.errors import Fatal
-from streams.engine.fetch import FetchThread
+from streams.engine.fetch import Fetched, FetchThread
 from streams.engine.metrics import Metrics
 from streams.engine.refusals import Refusals
 from streams.engine.transaction import EXIT_BROKEN_CHAIN
@@ -158,3 +159,68 @@ async def test_what_a_partition_that_moved_away_waits_for_is_somebody_elses(benc
     assert set(consumer.refused()) == {("pixel.events", 1)}
     consumer.app.engine.shards = {0: None}
     assert consumer.refused() == {}
+
+
+async def test_what_comes_while_a_rebalance_has_come_and_gone_is_left_to_who_asks_next(bench, monkeypatch):
+    """It stands behind the seek: taken by the fetch from before, it would be dropped, and missing in a table."""
+    subscriptions = SimpleNamespace(
+        subscription=SimpleNamespace(assignment=bench.assignment), reassignment_in_progress=False,
+        fetch_context=contextlib.nullcontext,
+    )  # fmt: skip
+    bench.fetcher._subscriptions = subscriptions
+    monkeypatch.setattr(FetchThread, "_ensure_consumer", lambda _: SimpleNamespace(_fetcher=bench.fetcher))
+    bench.thread._freed = asyncio.Event()
+    generations = [1]
+
+    async def rebalance(*_):
+        generations.append(2)
+        bench.fetched(GOOD, data(0, range(3)))
+
+    monkeypatch.setattr(bench.thread, "_until_new", rebalance)
+
+    def fetch(generation):
+        return bench.thread._fetch(
+            lambda tp: tp == GOOD, lambda _: True, lambda: generations[-1] == generation, seconds=60, max_records=ALL
+        )
+
+    assert await fetch(1) == {}
+    assert bench.state(GOOD).position == 0
+    assert len((await fetch(2))[GOOD].records) == 3
+
+
+async def test_a_changelog_tells_its_position_in_each_assignment_anew(bench):
+    """Recovery waits for it, and what was told before may have been dropped on its way."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer._thread = bench.thread
+    bench.thread.positions[GOOD] = 3
+    bench.state(GOOD).seek(3)
+    assert GOOD not in bench.drain(changelog=True)
+    consumer.forget_positions()
+    assert bench.drain(changelog=True)[GOOD].position == 3
+
+
+async def test_changelogs_are_restored_before_an_input_is_on_its_way():
+    """Whoever takes an input is awaited, and a rebalance may come meanwhile: nothing of before it is handed on."""
+    table = TopicPartition("counts-changelog", 0)
+    record = SimpleNamespace(offset=0, timestamp=0)
+    fetched = {tp: Fetched([record], 0, 1) for tp in (GOOD, BAD, table)}
+
+    async def fetch(*_, **__):
+        return fetched
+
+    restored = []
+    tables = SimpleNamespace(
+        _changelogs={table.topic: SimpleNamespace(name="counts", restore=lambda *args: restored.append(args))},
+        recovery=SimpleNamespace(reached=lambda *_: None),
+    )
+    engine = SimpleNamespace(live=True, settings=SimpleNamespace(batch_records=ALL), metrics=Metrics())
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(engine=engine, tables=tables, consumer_generation_id=1)
+    consumer._thread, consumer._on_their_way, consumer.flow_active = SimpleNamespace(fetch=fetch), set(), True
+    consumer._stopped = asyncio.Event()
+    consumer._crashed = asyncio.Event()
+    getting = consumer.getmany(1.0)
+    assert (await anext(getting))[0] == (GOOD.topic, GOOD.partition)
+    assert restored == [(0, [record], 1)]
+    consumer.app.consumer_generation_id = 2
+    assert [tp async for tp, _ in getting] == []
