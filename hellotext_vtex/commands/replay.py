@@ -77,7 +77,7 @@ def replay(
 
 
 def _refuse_odd(settings: Settings, into: str, *, only_look: bool) -> None:
-    from streams.replays import is_temporary
+    from streams.replay_life import is_temporary
 
     if into in {"", settings.topic_prefix}:
         fail("--into must be another prefix than the live one", 2)
@@ -88,14 +88,14 @@ def _refuse_odd(settings: Settings, into: str, *, only_look: bool) -> None:
 
 
 def _temporary(settings: Settings) -> str:
-    from streams.replays import temporary
+    from streams.replay_life import temporary
 
     return temporary(settings.connection())
 
 
 async def _drop(settings: Settings, prefix: str) -> int:
     from streams.replay import topics_under
-    from streams.replays import SESSION_S, lives
+    from streams.replay_life import SESSION_S, lives
 
     live = settings.connection()
     if await topics_under(live, prefix) and await lives(live, prefix):
@@ -121,7 +121,7 @@ def _tables(settings: Settings) -> Path:
 
 async def _clear_away(settings: Settings, live: KafkaConnection) -> None:
     """Delete what replays have left that were to keep nothing, and were killed."""
-    from streams.replays import left_behind
+    from streams.replay_life import left_behind
 
     for prefix in await left_behind(live):
         count = await _remove(settings, live, prefix)
@@ -139,7 +139,7 @@ async def _compare(settings: Settings, prefix: str) -> Comparison:
 
 async def _replay(settings: Settings, prefix: str, *, keep: bool, quiet: bool) -> Comparison:
     from streams.replay import PrefixTaken, connection_into, prepare
-    from streams.replays import alive
+    from streams.replay_life import alive
 
     live = await ensure_topics(settings)
     connection = connection_into(live, prefix)

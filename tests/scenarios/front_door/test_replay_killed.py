@@ -14,7 +14,7 @@ from hellotext_vtex.foreground import CommandError
 from hellotext_vtex.settings import Settings
 from schemas.kpis import CampaignKpis
 from schemas.topics import KPI_CAMPAIGNS
-from streams.replays import left_behind
+from streams.replay_life import left_behind
 from tests.scenarios.front_door.commands import CommandLine
 from tests.waiting import until
 

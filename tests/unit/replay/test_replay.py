@@ -6,7 +6,7 @@ from schemas.events import encode, event
 from streams.engine.outbox import OUTBOX
 from streams.engine.testing import MemoryShard
 from streams.replay import LIVE, OWN, agents, connection_into, names
-from streams.replays import is_temporary, temporary
+from streams.replay_life import is_temporary, temporary
 from tests.stores import stores_of
 
 
