@@ -73,7 +73,8 @@ def _land(facts: Facts, session: str, landing: Arrival) -> bool:
 
 def _place(facts: Facts, order: str, placed: list[Any]) -> set[str]:
     row = facts.row(facts.orders, order) or {}
-    if "p" in row and row["p"] <= placed:
+    known = orders.stand_in(row)
+    if known is not None and known <= placed:
         return set()
     facts.put(facts.orders, {**row, "p": placed}, order)
     return {order}

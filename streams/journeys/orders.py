@@ -57,10 +57,18 @@ def vtex_facts(order: Mapping[str, Any], user_hash: str | None) -> Row:
     }
 
 
-def placed_facts(data: Mapping[str, Any], id: str, at: int) -> list[Any] | None:  # noqa: A002  CloudEvents' own word
-    """Return what stands for an order until VTEX's is known: [at, event id, amount, currency]; None without amount."""
+def placed_facts(data: Mapping[str, Any], at: int) -> list[Any] | None:
+    """Return what stands for an order until VTEX's is known: [at, amount, currency]; None without amount."""
     amount, currency = data.get("amount_minor"), data.get("amount_currency")
-    return None if amount is None or not currency else [at, id, amount, currency]
+    return None if amount is None or not currency else [at, amount, currency]
+
+
+def stand_in(row: Row) -> list[Any] | None:
+    """Return the placed facts that a row holds; those of earlier versions have the event's id behind the time."""
+    if not row.get("p"):
+        return None
+    at, *_, amount, currency = row["p"]
+    return [at, amount, currency]
 
 
 def facts_of(row: Row | None) -> Mapping[str, Any] | None:
@@ -70,9 +78,10 @@ def facts_of(row: Row | None) -> Mapping[str, Any] | None:
     if row.get("v"):
         known: Mapping[str, Any] = row["v"]
         return known
-    if not row.get("p"):
+    placed = stand_in(row)
+    if placed is None:
         return None
-    at, _, amount, currency = row["p"]
+    at, amount, currency = placed
     return {"at": at, "amount": amount, "currency": currency, "state": "placed", "hashes": {}}
 
 

@@ -83,7 +83,7 @@ def read_event(record: Record) -> Told:
     at = to_ms(data.get("at") or envelope["time"])
     action = data.get("action") or ""
     order = group_of(data["order"]) if action.startswith("order.") and data.get("order") else None
-    placed = orders.placed_facts(data, envelope["id"], at) if order and action == ORDER_PLACED else None
+    placed = orders.placed_facts(data, at) if order and action == ORDER_PLACED else None
     return Told(
         data.get("session") or None,
         at,

@@ -40,7 +40,8 @@ def substance(data: dict[str, Any]) -> str:
 def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, str]:
     """Return what an event adds to a fact, and the row to be kept: the marks of the evidence so far.
 
-    An order's stand-in is its earliest event with an amount (docs/kpis.md), so an earlier one is evidence too.
+    An order's stand-in is its earliest event with an amount, of several the smallest (docs/kpis.md): that, too, is
+    evidence.
 
     Args:
         known: the row, or None when the fact is new.
@@ -50,7 +51,7 @@ def weigh(known: str | None, data: dict[str, Any], at: int) -> tuple[Verdict, st
     marks = dict.fromkeys(known.split(" ") if known else ())
     added = [one for one in _evidence(data) if one not in marks]
     if "amount_minor" in data and data["action"] != CHECKOUT_STARTED:
-        added += _earliest(marks, at)
+        added += _earliest(marks, f"{at}/{data['amount_minor']}/{data['amount_currency']}")
     if known is None:
         return "new", " ".join(added)
     if not added or len(marks) + len(added) > _MOST:
@@ -65,11 +66,17 @@ def _evidence(data: dict[str, Any]) -> list[str]:
     return ["s" + mark(session), *people] if session else people
 
 
-def _earliest(marks: dict[str, None], at: int) -> list[str]:
-    """Put an earlier time of an amount in the place of the one that is marked."""
+def _earliest(marks: dict[str, None], told: str) -> list[str]:
+    """Put an earlier amount, `at/minor units/currency`, in the place of the one that is marked."""
     valued = next((one for one in marks if one.startswith(_VALUED)), None)
     if valued is not None:
-        if int(valued.removeprefix(_VALUED)) <= at:
+        if _rank(valued.removeprefix(_VALUED)) <= _rank(told):
             return []
         del marks[valued]
-    return [f"{_VALUED}{at}"]
+    return [f"{_VALUED}{told}"]
+
+
+def _rank(told: str) -> tuple[int | str, ...]:
+    """Return what the smallest comes first by; rows of earlier versions hold the time alone."""
+    at, *amount = told.split("/")
+    return (int(at), int(amount[0]), amount[1]) if amount else (int(at),)

@@ -55,13 +55,15 @@ class Oracle:
             if data.get("action") == "order.placed" and data.get("order") and data.get("amount_minor") is not None:
                 name = group(data["order"])
                 if name not in self.orders and self.owner(name) is None:
-                    placed.setdefault(name, []).append((to_ms(data["at"]), event["id"], data))
+                    placed.setdefault(name, []).append(
+                        (to_ms(data["at"]), data["amount_minor"], data["amount_currency"])
+                    )
         found = dict(self.orders)
         for name, of in placed.items():
-            at, _, data = min(of, key=lambda one: one[:2])
+            at, amount, currency = min(of)
             found[name] = {
-                "order": name, "order_ids": [], "created_at": to_text(at), "currency": data["amount_currency"],
-                "amount": data["amount_minor"], "state": "placed", "pixel": True,
+                "order": name, "order_ids": [], "created_at": to_text(at), "currency": currency,
+                "amount": amount, "state": "placed", "pixel": True,
             }  # fmt: skip
         return found
 

@@ -154,6 +154,15 @@ class TestLateKnowledge:
         assert stood == ("click", "spring", 5)
         assert shop.of() == ("click", "spring", 10_000)
 
+    @pytest.mark.parametrize("first", [5, 7])
+    async def test_of_two_amounts_of_one_moment_the_smaller_stands(self, shop, first):
+        """Whichever comes first, and whatever their ids."""
+        for id, amount in (("e2", first), ("e1", 12 - first)):  # noqa: A001  CloudEvents' own word
+            placed = {"action": "order.placed", "order": ORDER, "amount_minor": amount, "amount_currency": "BRL"}
+            await shop.tell(event("s1", NOW, id, **placed))
+
+        assert shop.of() == ("no touch in window", None, 5)
+
     async def test_a_stand_in_under_another_name_is_withdrawn(self, shop):
         """The pixel told an order id of another group: no order is counted twice."""
         placed = {"action": "order.placed", "order": "777-01", "amount_minor": 5, "amount_currency": "BRL"}

@@ -29,7 +29,7 @@ VALUE = {"amount_minor": 500, "amount_currency": "BRL"}
         ({"session": "s1"}, {"session": "s1"}),
         ({"session": ""}, {}),
         ({"action": "order.placed", "order": "12-01", **VALUE},
-         {"order": "12", "placed": [to_ms(AT), "e1", 500, "BRL"]}),
+         {"order": "12", "placed": [to_ms(AT), 500, "BRL"]}),
         ({"action": "order.placed", "order": "12-01"}, {"order": "12"}),
         ({"action": "order.delivered", "order": "12-01", **VALUE}, {"order": "12"}),
         ({"action": "cart.added", "order": "12-01", **VALUE}, {}),

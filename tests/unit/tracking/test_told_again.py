@@ -238,6 +238,13 @@ class TestNaturalKeys:
 
         assert [event.get("amount_minor") for event in agent.events] == [None, 1000, 900]
 
+    async def test_of_one_moment_the_smallest_amount_is_told_whichever_came_first(self, agent, page):
+        """Page and back end tell one time in whole seconds, one with freight, one without; repetitions add nothing."""
+        told = [page("order.placed", object="o-1", amount=amount, currency="BRL") for amount in (10, 9, 11, 10, 9)]
+        await agent.feed(*told)
+
+        assert [event.get("amount_minor") for event in agent.events] == [1000, 900]
+
     async def test_a_checkout_is_started_once_for_an_order_form(self, agent, page):
         """vtex-checkout tells it at every change of the order form until it hears 200 (A6.8)."""
         changes = [{"reference": "form-1", "amount": amount} for amount in (100, 200, 300)]
