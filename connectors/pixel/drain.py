@@ -1,15 +1,18 @@
 """Sends what waits in the spool on to Kafka, oldest first, beside live traffic."""
 
 import asyncio
+import contextlib
 import time
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 import structlog
 
+from connectors.pixel.frames import Placed, read_segment
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
-from connectors.pixel.spool import Placed, Spool, unpack
+from connectors.pixel.spool import Spool
 from connectors.seldom import Seldom
 
 log = structlog.get_logger()
@@ -28,17 +31,22 @@ class Drainer:
         self._outlet = outlet
         self._spool = spool
         self._metrics = metrics
-        self._unread = Seldom()
+        self._unremoved = Seldom()
 
-    async def run(self) -> None:
-        """Drain for ever."""
+    async def keep_house(self) -> None:
+        """Look for room after a trouble, and for what dead processes left, for ever: no slow broker holds it up."""
         adopted = time.monotonic()
         while True:
-            self._metrics.spool_bytes.set(self._spool.size)
             await self._spool.probe()
             if time.monotonic() - adopted > _ADOPT_EVERY:
                 adopted = time.monotonic()
-                self._spool.adopt()
+                with contextlib.suppress(OSError):  # a folder that cannot be read: the room's trouble tells it
+                    self._spool.adopt()
+            await asyncio.sleep(_PAUSE)
+
+    async def run(self) -> None:
+        """Drain for ever."""
+        while True:
             if not self._spool.empty and await self.drain_one():
                 continue
             if time.monotonic() - self._outlet.last_ack > _IDLE_PROBE and await self._outlet.probe():
@@ -51,14 +59,16 @@ class Drainer:
         if segment is None:
             return False
         try:
-            raw = await asyncio.to_thread(segment.read_bytes)
+            records, damaged = await asyncio.to_thread(read_segment, segment)
         except OSError as error:
-            if self._unread.due():
-                log.exception(
-                    "a segment of the spool cannot be read: it stays where it is", file=segment.name, error=str(error)
-                )
+            log.error(  # noqa: TRY400  where it was read is no news
+                "a segment of the spool cannot be read: it stays where it is, and the next start will try it again;"
+                " look after its disk",
+                file=segment.name,
+                error=error.strerror,
+            )
+            self._spool.leave(segment)
             return False
-        records = list(unpack(raw))
         # Sorted by lane, each in its own order: a batch goes to one partition.
         records.sort(key=_lane)
         for (_, _, partition), lane in groupby(records, key=_lane):
@@ -67,9 +77,27 @@ class Drainer:
                 if not await self._outlet.send(waiting[start : start + _AT_ONCE], partition, _PATIENCE):
                     return False
                 await asyncio.sleep(0)
-        self._spool.remove(segment)
+        if damaged:
+            log.error(
+                "a segment of the spool is damaged: what was whole is sent on, the rest is lost; look after its disk",
+                file=segment.name,
+                damaged_bytes=damaged,
+            )
+        self._remove(segment)
         self._metrics.drained.inc(len(records))
         return True
+
+    def _remove(self, segment: Path) -> None:
+        try:
+            self._spool.remove(segment)
+        except OSError as error:
+            if self._unremoved.due():
+                log.warning(
+                    "a segment that Kafka has cannot be removed: the next start will send it once more, and tracking"
+                    " will know its events by their ids; make the spool's folder writable",
+                    file=segment.name,
+                    error=error.strerror,
+                )
 
     async def finish(self, seconds: float) -> None:
         """Drain what can be drained before the process ends; the rest waits for the next one."""

@@ -36,6 +36,7 @@ _EMAIL: Final = (
 _PHONE: Final = re.compile(r"(?<![\w+])\+\d[\d ().-]{6,18}\d(?!\w)")
 _PAIR: Final = re.compile(r"([?&;#]|^)([^=&?#;\s]{2,40})=([^&#;\s]+)")
 _REMEMBERED: Final = 300  # pages and keys repeat; longer texts are not worth their memory
+_APART: Final = 32  # of 64 hex digits
 
 Meaning = Literal["email", "phone", "gone", "person", "name", "plain"]
 
@@ -122,6 +123,13 @@ class Scrubber:
         if cleaned == plain:
             return value
         return cleaned if plain == value else quote(cleaned, safe="/:?&=#+,;@!$'()*~[]%. ")
+
+    def id(self, value: str) -> str:
+        """Return an id without personal values; where one was left out its hash keeps two ids apart."""
+        cleaned = self.text(value)
+        if cleaned == value or "removed" not in cleaned:
+            return cleaned
+        return f"{cleaned}:{hash_value(self._secret, 'session', value)[:_APART]}"
 
     def tree(self, value: Any, depth: int = 0, *, person: bool = False) -> Any:
         """Return a JSON value without personal values; keys are cleaned as well.

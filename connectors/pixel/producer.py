@@ -20,9 +20,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from connectors.kafka.connection import KafkaConnection
+from connectors.pixel.frames import Placed
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.records import Record
-from connectors.pixel.spool import Placed, Spool, SpoolFullError
+from connectors.pixel.spool import Spool, SpoolFullError
 from connectors.seldom import Seldom
 from schemas.events import CONTENT_TYPE
 
@@ -77,6 +78,8 @@ class Outlet:
         self._lanes: dict[tuple[str, int], _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: asyncio.Task[None] | None = None
+        self._stopping: set[asyncio.Task[None]] = set()  # producers that others have replaced
+        self._unacknowledged = Seldom()
         self.away = True
         self.last_ack = 0.0
 
@@ -92,7 +95,13 @@ class Outlet:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
-        await self._drop_producer()
+        self._drop_producer()
+        if self._stopping:
+            # Batches that no broker takes are in the spool: nothing is lost by not waiting longer.
+            _, late = await asyncio.wait(self._stopping, timeout=self._ack_timeout)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def put(self, records: list[Record], partition: int) -> asyncio.Future[None]:
         """Return a future that is done when the records are durable.
@@ -156,17 +165,16 @@ class Outlet:
         except TimeoutError:
             self._mark_away("no acknowledgement in time")
             return False
-        except KafkaError as error:
+        except Exception as error:  # noqa: BLE001  whatever aiokafka trips over: the spool takes the records
             self._mark_away(type(error).__name__)
-            if not error.retriable:
-                # Its sequence numbers are torn: only a new producer goes on.
+            if producer is self._producer and not (isinstance(error, KafkaError) and error.retriable):
+                # Its sequence numbers are torn, or aiokafka itself has tripped: only a new producer goes on.
                 self._broken.set()
             return False
         self.last_ack = time.monotonic()
         self._metrics.acknowledged.inc(len(records))
-        if self.away:
-            self.away = False
-            self._metrics.kafka_away.set(0)
+        self.back()
+        if self._unacknowledged.over():
             log.info("kafka acknowledges again", spooled_bytes=self._spool.size)
         return True
 
@@ -203,6 +211,7 @@ class Outlet:
         if not self.away:
             self.away = True
             self._metrics.kafka_away.set(1)
+        if self._unacknowledged.due():
             log.warning("kafka does not acknowledge: accepted events go to the spool", why=why)
 
     async def _keep_connected(self) -> None:
@@ -219,7 +228,7 @@ class Outlet:
             )
             try:
                 await producer.start()
-            except (KafkaError, OSError) as error:
+            except Exception as error:  # noqa: BLE001  nobody else would ever try again
                 await producer.stop()
                 if unreachable.due():
                     log.warning(
@@ -240,20 +249,23 @@ class Outlet:
             self.last_ack = time.monotonic()
             self._broken.clear()
             await self._broken.wait()
-            await self._drop_producer()
+            self._drop_producer()
 
-    async def _drop_producer(self) -> None:
+    def _drop_producer(self) -> None:
+        """Have no producer; the one that was ends by itself, when its last batches are acknowledged or given up."""
         producer, self._producer = self._producer, None
         self._connected.clear()
-        if producer is None:
-            return
-        try:
-            async with asyncio.timeout(self._ack_timeout):
-                await producer.stop()
-        except (TimeoutError, KafkaError):
-            # Its batches are in the spool: nothing is lost by not waiting for a broker that is away.
-            with contextlib.suppress(KafkaError, asyncio.CancelledError):
-                await producer.client.close()
+        if producer is not None:
+            task = asyncio.create_task(_end(producer))
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+
+
+async def _end(producer: AIOKafkaProducer) -> None:
+    try:
+        await producer.stop()
+    except (KafkaError, asyncio.CancelledError):
+        await producer.client.close()
 
 
 async def _produce(producer: AIOKafkaProducer, topic: str, partition: int, records: list[Record]) -> None:

@@ -85,7 +85,7 @@ def seal(told: Told, sender: Sender) -> Sealed:
     if told.tracked_at is not None and told.sent_at is not None:
         told.tracked_at = _by_our_clock(told.tracked_at, told.sent_at, sender.received)
     scrubber = _scrubber(told, sender)
-    id = scrubber.text(told.given_id) if told.given_id else new_id()  # noqa: A001  CloudEvents' own word
+    id = scrubber.id(told.given_id) if told.given_id else new_id()  # noqa: A001  CloudEvents' own word
     identity = None
     if may_keep(sender.privacy, told.consent):
         data = _data(told, sender, scrubber)
@@ -142,7 +142,7 @@ def _data(told: Told, sender: Sender, scrubber: Scrubber) -> dict[str, Any]:
     clean = scrubber.text
     data: dict[str, Any] = {"store": sender.store, "kind": told.kind, "sent_by": _sent_by(told, sender)}
     if told.session:
-        data["session"] = clean(told.session)
+        data["session"] = scrubber.id(told.session)
     _add_scalars(data, told, sender, scrubber)
     if told.page:
         data["page"] = {name: clean(value) for name, value in told.page.items()}

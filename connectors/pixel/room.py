@@ -12,6 +12,7 @@ from connectors.seldom import Seldom
 log = structlog.get_logger()
 
 PROBE: Final = 256 * 1024  # more than any request brings
+PROBE_FILE: Final = ".probe"
 
 
 class Room:
@@ -55,7 +56,7 @@ class Room:
             self.found()
 
     def _write(self) -> None:
-        path = self._folder / ".probe"
+        path = self._folder / PROBE_FILE
         try:
             with path.open("wb") as file:
                 file.write(bytes(PROBE))

@@ -57,6 +57,7 @@ async def run_collector(
     metrics = Metrics()
     listener = bind(settings)
     spool = Spool(settings.spool, limit=settings.spool_limit, segment_size=settings.segment_size)
+    metrics.spool_bytes.set_function(lambda: spool.size)
     outlet = Outlet(connection, spool, metrics, ack_timeout=settings.ack_timeout)
     drainer = Drainer(outlet, spool, metrics)
     health = Health(outlet, spool, spool_limit=settings.spool_limit, ready_after=settings.ready_after)
@@ -68,6 +69,7 @@ async def run_collector(
     await server.start(listener)
     helpers = [
         asyncio.create_task(drainer.run()),
+        asyncio.create_task(drainer.keep_house()),
         asyncio.create_task(server.sweep()),
         asyncio.create_task(_open_doors(connection, secrets, settings, intake, outlet)),
     ]

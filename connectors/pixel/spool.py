@@ -1,7 +1,8 @@
 """The fsynced spool: where accepted events wait while Kafka is away (DESIGN section 3.1).
 
-Frames `length, crc32, topic, partition, key, value` in segment files, mode 0600. `append` returns after fsync, and
-one fsync serves everything that came meanwhile. A torn last frame was never answered, so it is left out in silence.
+Frames (frames.py) in segment files, mode 0600. `append` returns after fsync, and one fsync serves everything that came
+meanwhile. A torn last frame was never answered, so it is left out in silence; a segment that could not be written is
+written no further, so nothing that was answered stands behind a torn frame.
 Each process owns a folder under a lock that dies with it; another adopts what a dead one left.
 """
 
@@ -9,63 +10,20 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import struct
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
-from zlib import crc32
+from typing import Final
 
-from connectors.pixel.records import Record
-from connectors.pixel.room import PROBE, Room, unwritable
+from connectors.pixel.frames import Placed, pack
+from connectors.pixel.room import PROBE, PROBE_FILE, Room, unwritable
 
-_HEAD: Final = struct.Struct("<II")  # length of the payload, crc32 of the payload
-_PARTS: Final = struct.Struct("<iBBHI")  # partition, event, length of topic, of key, of value
 _SUFFIX: Final = ".spool"
 _LOCK: Final = "lock"
 
 
 class SpoolFullError(RuntimeError):
     """The spool's bound or the disk is reached: nothing was kept."""
-
-
-class Placed(NamedTuple):
-    """A record and the partition it belongs to."""
-
-    record: Record
-    partition: int
-
-
-def pack(placed: Placed) -> bytes:
-    """Return the frame of a record."""
-    record = placed.record
-    topic = record.topic.encode()
-    payload = b"".join(
-        (
-            _PARTS.pack(placed.partition, record.event, len(topic), len(record.key), len(record.value)),
-            topic,
-            record.key,
-            record.value,
-        )
-    )
-    return _HEAD.pack(len(payload), crc32(payload)) + payload
-
-
-def unpack(raw: bytes) -> Iterator[Placed]:
-    """Yield the records of a segment, up to its end or its first torn or damaged frame."""
-    at = 0
-    while at + _HEAD.size <= len(raw):
-        length, checksum = _HEAD.unpack_from(raw, at)
-        payload = raw[at + _HEAD.size : at + _HEAD.size + length]
-        if len(payload) < max(length, _PARTS.size) or crc32(payload) != checksum:
-            return
-        partition, event, topic_end, key_length, _ = _PARTS.unpack_from(payload)
-        topic_end += _PARTS.size
-        key_end = topic_end + key_length
-        topic = payload[_PARTS.size : topic_end].decode()
-        yield Placed(Record(topic, payload[topic_end:key_end], payload[key_end:], bool(event)), partition)
-        at += _HEAD.size + length
 
 
 @dataclass(slots=True)
@@ -84,6 +42,7 @@ class Spool:
         self._segment_size = segment_size
         self._waiting = _Waiting()
         self._writing: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()  # of the active segment: a writer without end lets the drainer in, as it is fair
         self._file: int | None = None
         self._written = 0
         self._last_name = 0
@@ -95,6 +54,7 @@ class Spool:
         unborn.mkdir(mode=0o700)
         self._lock = _lock(unborn / _LOCK)
         self._folder = unborn.rename(folder / name)
+        _sync_folder(folder)
         self.room = Room(self._folder)
         self.adopt()
 
@@ -138,10 +98,12 @@ class Spool:
             self._writing = None
 
     async def _write_group(self, data: bytes, done: asyncio.Future[None]) -> None:
-        why = await self._try_to_write(data)
+        async with self._turn:
+            why = await self._try_to_write(data)
+            if why is None:
+                self._sizes[self._active()] = self._written
         if why is None:
             self.room.found()
-            self._sizes[self._active()] = self._written
             done.set_result(None)
         else:
             self.room.refused(why)
@@ -157,6 +119,8 @@ class Spool:
             await asyncio.to_thread(self._write, data)
         except OSError as error:
             return unwritable(error)
+        except RuntimeError as error:
+            return f"the spool cannot be written: {error}"  # no thread is to be had
         return None
 
     def _write(self, data: bytes) -> None:
@@ -169,45 +133,63 @@ class Spool:
                 view = view[os.write(self._file, view) :]
             os.fsync(self._file)
         except OSError:
-            # Half a frame must not stand before the next one.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file, self._written)
-                os.lseek(self._file, self._written, os.SEEK_SET)
+            self._give_up_segment()
             raise
         self._written += len(data)
         if self._written >= self._segment_size:
             self._close_segment()
+
+    def _give_up_segment(self) -> None:
+        """Cut off what was not kept, and write no more behind it: the cut may fail as well, and leave half a frame."""
+        assert self._file is not None  # noqa: S101  for the type checker
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file, self._written)
+        with contextlib.suppress(OSError):
+            self._close_segment()
+        if not self._written:
+            with contextlib.suppress(OSError):
+                self._active().unlink()
 
     def _open(self) -> None:
         self._last_name = max(self._last_name + 1, time.time_ns())
         path = self._active()
         self._file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         self._written = 0
-        _sync_folder(self._folder)
+        try:
+            _sync_folder(self._folder)
+        except OSError:
+            self._give_up_segment()
+            raise
 
     def _active(self) -> Path:
         return self._folder / f"{self._last_name:020d}{_SUFFIX}"
 
     def _close_segment(self) -> None:
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            os.close(file)
 
     async def oldest(self) -> Path | None:
         """Return the oldest segment, closed for writing, or None when nothing waits."""
         if not self._sizes:
             return None
         path = min(self._sizes, key=lambda segment: segment.name)
-        if self._file is not None and path == self._active():
-            # Between two groups: a write in the thread must not lose its file.
-            while self._writing is not None:
-                await asyncio.wait([self._writing])
-            self._close_segment()
+        if path == self._active():
+            async with self._turn:  # between two groups: a write in the thread must not lose its file
+                self._close_segment()
         return path
 
     def remove(self, segment: Path) -> None:
-        """Forget a segment whose records Kafka has acknowledged."""
+        """Forget a segment whose records Kafka has acknowledged.
+
+        Raises:
+            OSError: its file stays, and the next process will send it once more.
+        """
+        self._sizes.pop(segment, None)
         segment.unlink(missing_ok=True)
+
+    def leave(self, segment: Path) -> None:
+        """Look at a segment no more, and let its file stand: the next process will try it."""
         self._sizes.pop(segment, None)
 
     def adopt(self) -> int:
@@ -221,16 +203,24 @@ class Spool:
             except OSError:
                 continue  # its process lives, or somebody else was faster
             with contextlib.suppress(OSError):
-                for segment in sorted(folder.glob(f"*{_SUFFIX}")):
-                    target = self._folder / segment.name
-                    size = segment.stat().st_size
-                    segment.rename(target)
-                    self._sizes[target] = size
-                    adopted += 1
-                (folder / _LOCK).unlink(missing_ok=True)
-                folder.rmdir()
+                adopted += self._take_from(folder)
             os.close(lock)
         return adopted
+
+    def _take_from(self, folder: Path) -> int:
+        taken = 0
+        for segment in sorted(folder.glob(f"*{_SUFFIX}")):
+            target = self._folder / segment.name
+            while target.exists():  # of the same nanosecond: both stay
+                target = target.with_name(f"{target.stem}-{_SUFFIX}")
+            size = segment.stat().st_size
+            segment.rename(target)
+            self._sizes[target] = size
+            taken += 1
+        for left in (PROBE_FILE, _LOCK):
+            (folder / left).unlink(missing_ok=True)
+        folder.rmdir()
+        return taken
 
     def close(self) -> None:
         """Close the files; what still waits stays for the next process."""

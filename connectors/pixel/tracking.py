@@ -14,7 +14,7 @@ from connectors.pixel.intake import Intake
 from connectors.pixel.records import Sealed, Sender, seal
 from connectors.pixel.request import MalformedError, Refused, Request, decode
 from connectors.pixel.settings import CollectorSettings
-from connectors.pixel.wire import Told, WireError, read_acknowledgement, read_event, read_identification
+from connectors.pixel.wire import Told, WireError, given, read_acknowledgement, read_event, read_identification
 
 Reader = Callable[[dict[str, Any], str | None], Told]
 
@@ -26,6 +26,7 @@ _READERS: Final[dict[str, Reader]] = {
 _SHARES: Final = 4  # times a body: what the keys beside a batch's events may come to, for all of them
 _PICTURE: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _UTM: Final = "utm_"
+_LONGEST_KEY: Final = 200
 _LARGEST: Final = 512 * 1024
 """Of a record: hashes are longer than what they stand for, and Kafka takes no more than twice this."""
 
@@ -202,7 +203,7 @@ def _rejected(errors: list[dict[str, str | None]]) -> dict[str, Any]:
 
 def _given(request: Request) -> str | None:
     key = request.headers.get(b"idempotency-key")
-    return key.decode("latin-1").strip()[:200] or None if key else None
+    return given(key.decode("latin-1"), _LONGEST_KEY) if key else None
 
 
 def _from_server(request: Request, document: Any) -> bool:

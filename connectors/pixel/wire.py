@@ -5,6 +5,7 @@ client's extra keys are lost; what breaks the contract (no action, a currency wi
 `tracked_at`) raises `WireError`, whose entries go into the 422 answer.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -38,6 +39,7 @@ _NOTHING: Final = frozenset(("", "undefined", "null", "None"))
 _LONGEST_NOTHING: Final = max(map(len, _NOTHING))
 _LONGEST: Final = 512
 _LONGEST_URL: Final = 4096
+_LONGEST_ID: Final = 1 << 20  # longer than any body
 _MS_FROM: Final = 10**11  # as seconds this is the year 5138: a number this large is milliseconds
 _LAST_SECOND: Final = 253_402_300_799  # 9999-12-31, the last instant RFC 3339 can write
 _YES: Final = frozenset(("granted", "true", "yes", "1", "accepted", "opt-in"))
@@ -134,7 +136,7 @@ def _action(value: Any) -> str:
 
 def _read_common(told: Told, body: Body, given_id: str | None) -> None:
     """Read what every kind of body may tell."""
-    told.given_id = given_id or (text(body["event_id"]) if "event_id" in body else None)
+    told.given_id = given_id or (given(body["event_id"]) if "event_id" in body else None)
     told.session = session(body.get("session"))
     if "sent_at" in body:
         with suppress(WireError):  # the sender's own clock: pixel.js tells it, so that the clock shows (records.py)
@@ -197,6 +199,15 @@ def text(value: Any, longest: int = _LONGEST) -> str | None:
 
 
 session = text
+
+
+def given(value: Any, longest: int = _LONGEST) -> str | None:
+    """Return an event's id as its sender gives it; of a longer one a hash stands for the end: two ids stay two."""
+    id = text(value, _LONGEST_ID)  # noqa: A001  the wire's name
+    if id is None or len(id) <= longest:
+        return id
+    digest = hashlib.sha256(id.encode()).hexdigest()
+    return f"{id[: longest - len(digest) - 1]}:{digest}"
 
 
 def consent(value: Any) -> Literal["granted", "denied"] | None:

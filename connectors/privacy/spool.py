@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from connectors.pixel.spool import Placed, lock_of, pack, unpack
+from connectors.pixel.frames import Placed, pack, unpack
+from connectors.pixel.spool import lock_of
 
 PATIENCE_S: Final = 30.0
 LOOK_S: Final = 0.2

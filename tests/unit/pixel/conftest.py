@@ -10,6 +10,7 @@ from connectors.kafka.connection import KafkaConnection
 from connectors.pixel.admission import Admission
 from connectors.pixel.app import Collector
 from connectors.pixel.connection import Connection
+from connectors.pixel.frames import Placed, unpack
 from connectors.pixel.health import Health
 from connectors.pixel.intake import Intake
 from connectors.pixel.metrics import Metrics
@@ -18,7 +19,7 @@ from connectors.pixel.proxy import Proxy
 from connectors.pixel.scripts import Scripts
 from connectors.pixel.server import Server
 from connectors.pixel.settings import CollectorSettings
-from connectors.pixel.spool import Placed, Spool, unpack
+from connectors.pixel.spool import Spool
 from schemas.stores import HellotextAccess, StoreConnection, VtexAccess
 
 SECRET = "the store's hash secret"

@@ -1,7 +1,12 @@
+import asyncio
 import errno
 import os
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from aiokafka.errors import NotEnoughReplicasError, OutOfOrderSequenceNumber
 from structlog.testing import capture_logs
 
 from connectors import seldom
@@ -10,7 +15,9 @@ from connectors.pixel import producer
 from connectors.pixel.drain import Drainer
 from connectors.pixel.metrics import Metrics
 from connectors.pixel.producer import Outlet
+from connectors.pixel.records import Record
 from connectors.seldom import Seldom
+from tests.waiting import until
 
 EVENTS = "/v1/track/events"
 
@@ -90,18 +97,144 @@ class TestAFullDisk:
 
         assert bench.spool.room.trouble == "the spool is full: it holds 0 of 10 bytes"
 
-    async def test_a_segment_that_cannot_be_read_is_told_once(self, make_bench, monkeypatch):
-        """The drainer meets it twice a second."""
-        bench = make_bench()
-        await bench.post(EVENTS, {"action": "x"})
-        drainer = Drainer(bench.outlet, bench.spool, Metrics())
-        for segment in bench.settings.spool.glob("*/*.spool"):
-            segment.unlink()
-        with capture_logs() as logs:
-            drained = [await drainer.drain_one() for _ in range(3)]
 
-        assert drained == [False] * 3
-        assert len(logs) == 1
+class Acknowledging(Outlet):
+    """An outlet whose Kafka takes everything at once."""
+
+    sent: list[bytes]
+
+    async def send(self, records, partition, patience=None):
+        self.sent += [record.value for record in records]
+        return True
+
+
+@pytest.fixture
+def acknowledging(make_bench):
+    """A bench whose spool holds an event, and a drainer of it whose outlet is `Acknowledging`."""
+    bench = make_bench()
+    outlet = Acknowledging(KafkaConnection("127.0.0.1:1"), bench.spool, Metrics(), ack_timeout=0.1)
+    outlet.sent = []
+    return bench, outlet, Drainer(outlet, bench.spool, Metrics())
+
+
+class TestADisksErrors:
+    async def test_a_segment_that_cannot_be_read_holds_nobody_up(self, acknowledging, monkeypatch):
+        """It is told once and stays; what stands in others is sent on."""
+        bench, outlet, drainer = acknowledging
+        bench.spool._segment_size = 1
+        for action in ("first", "second"):
+            await bench.post(EVENTS, {"action": action})
+        first, second = sorted(bench.settings.spool.glob("*/*.spool"))
+        read = Path.read_bytes
+
+        def failing(path):
+            if path == first:
+                raise OSError(errno.EIO, "Input/output error")
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", failing)
+        with capture_logs() as logs:
+            drained = [await drainer.drain_one() for _ in range(4)]
+
+        assert drained == [False, True, False, False]
+        assert (len(logs), len(outlet.sent), b"second" in outlet.sent[0]) == (1, 1, True)
+        assert (first.exists(), second.exists()) == (True, False)
+
+    async def test_a_segment_that_cannot_be_removed_is_sent_once(self, acknowledging, monkeypatch):
+        """A disk that has become read-only ends no collector whose Kafka is there; it says what follows."""
+        bench, outlet, drainer = acknowledging
+        await bench.post(EVENTS, {"action": "x"})
+        monkeypatch.setattr(Path, "unlink", Mock(side_effect=OSError(errno.EROFS, "Read-only file system")))
+        with capture_logs() as logs:
+            drained = [await drainer.drain_one() for _ in range(2)]
+
+        assert drained == [True, False]
+        assert len(outlet.sent) == 1
+        assert [entry["error"] for entry in logs] == ["Read-only file system"]
+
+    async def test_a_damaged_segment_is_told(self, acknowledging):
+        """What is whole is sent on; that answered events are lost is no matter of course."""
+        bench, outlet, drainer = acknowledging
+        for _ in range(2):
+            await bench.post(EVENTS, {"action": "x"})
+        (segment,) = bench.settings.spool.glob("*/*.spool")
+        raw = bytearray(segment.read_bytes())
+        raw[20] ^= 1
+        segment.write_bytes(raw)
+        with capture_logs() as logs:
+            assert await drainer.drain_one()
+
+        assert len(outlet.sent) == 1
+        assert [entry["damaged_bytes"] for entry in logs] == [len(raw) // 2]
+
+
+async def test_a_broker_that_hangs_keeps_nobody_from_looking_for_room(make_bench, monkeypatch):
+    """To send on takes its patience, for each segment; meanwhile room is found, and a dead process's spool."""
+    bench = make_bench()
+    looked = asyncio.Event()
+
+    async def hanging(*_):
+        await asyncio.Event().wait()
+
+    async def probe():
+        looked.set()
+
+    await bench.post(EVENTS, {"action": "x"})
+    monkeypatch.setattr(bench.outlet, "send", hanging)
+    monkeypatch.setattr(bench.spool, "probe", probe)
+    drainer = Drainer(bench.outlet, bench.spool, Metrics())
+    tasks = [asyncio.create_task(drainer.run()), asyncio.create_task(drainer.keep_house())]
+    try:
+        async with asyncio.timeout(60):
+            await looked.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Producers:
+    """A producer whose sends end as they are told to."""
+
+    def __init__(self) -> None:
+        self.sends: list[asyncio.Future[None]] = []
+
+    def create_batch(self) -> Mock:
+        return Mock()
+
+    async def send_batch(self, *_: Any, partition: int) -> asyncio.Future[None]:
+        self.sends.append(asyncio.get_running_loop().create_future())
+        return self.sends[-1]
+
+
+@pytest.mark.parametrize(("error", "renewed"), [(OutOfOrderSequenceNumber(), True), (AssertionError("x"), True),
+                                                (NotEnoughReplicasError(), False)])  # fmt: skip
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_who_is_replaced_breaks_nobody(make_bench, error, renewed, replaced):
+    """A producer that fails is renewed, unless it has been; whatever failed, the records go to the spool."""
+    bench = make_bench()
+    outlet, old = bench.outlet, Producers()
+    outlet.away, outlet._producer = False, old
+    posting = asyncio.create_task(bench.post(EVENTS, {"action": "x"}))
+    await until("it is sent", lambda: old.sends)
+    if replaced:
+        outlet._producer = Producers()
+    old.sends[0].set_exception(error)
+
+    assert (await posting).status == 200
+    assert len(bench.topic("pixel.events")) == 1
+    assert outlet._broken.is_set() == (renewed and not replaced)
+
+
+async def test_a_kafka_that_comes_and_goes_is_told_seldom(make_bench):
+    """It answers for its metadata and acknowledges nothing: each look finds it, and each event misses it."""
+    outlet = make_bench().outlet
+    with capture_logs() as logs:
+        for _ in range(20):
+            outlet.back()
+            assert not await outlet.send([Record("pixel.events", b"k", b"v", event=True)], 0)
+
+    assert len(logs) == 1
 
 
 async def test_a_broker_that_is_not_there_is_told_once_with_its_address(make_bench, monkeypatch):

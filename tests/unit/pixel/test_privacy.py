@@ -231,6 +231,28 @@ class TestSeal:
         assert (sealed.id, envelope["id"], envelope["data"]["given_id"]) == ("mine-1",) * 3
         assert sealed.event.key == b"acme/mine-1"
 
+    @pytest.mark.parametrize("name", ["event_id", "session"])
+    def test_ids_that_hold_a_personal_value_stay_apart(self, name):
+        """`signup-` and a document: the document is left out, and two sign-ups are two, each the same when repeated."""
+
+        def written(document: str) -> tuple[str, str]:
+            body = {"action": "x", name: f"signup-{document}", "user_parameters": {"document": document}}
+            sealed = seal(read_event(body), sender())
+            assert document.encode() not in sealed.event.key + sealed.event.value
+            return sealed.id, sealed.event.key.decode()
+
+        one, again, other = (written(document) for document in ("12345678900", "12345678900", "98765432100"))
+
+        assert one[1] == again[1] != other[1]
+        assert name == "session" or one[0] == again[0] != other[0]
+
+    def test_ids_longer_than_what_is_kept_stay_apart(self):
+        """Two that differ behind the last letter that is kept are two events."""
+        ids = [seal(read_event({"action": "x", "event_id": "i" * 600 + end}), sender()).id for end in ("1", "1", "2")]
+
+        assert ids[0] == ids[1] != ids[2]
+        assert set(map(len, ids)) == {512}
+
 
 class TestAddresses:
     @given(st.ip_addresses(v=4))

@@ -2,13 +2,16 @@ import asyncio
 import errno
 import os
 import stat
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.pixel.frames import Placed, pack, read_segment, unpack
 from connectors.pixel.records import Record
-from connectors.pixel.spool import Placed, Spool, SpoolFullError, pack, unpack
+from connectors.pixel.spool import Spool, SpoolFullError
+from tests.waiting import until
 
 RECORDS = st.builds(
     Placed,
@@ -33,6 +36,15 @@ def spool_in(folder, **options) -> Spool:
     return Spool(folder, **{"limit": 1 << 20, "segment_size": 4096, **options})
 
 
+async def drained(spool: Spool) -> list[Placed]:
+    """Everything in a spool, oldest first, which is empty then."""
+    read = []
+    while (segment := await spool.oldest()) is not None:
+        read += list(unpack(segment.read_bytes()))
+        spool.remove(segment)
+    return read
+
+
 class TestFrames:
     @given(st.lists(RECORDS, max_size=5), st.data())
     def test_what_was_written_whole_is_read(self, records, data):
@@ -55,6 +67,21 @@ class TestFrames:
         raw[at] ^= 1 << data.draw(st.integers(0, 7))
 
         assert list(unpack(bytes(raw))) == []
+
+    @given(st.lists(RECORDS, min_size=3, max_size=5), st.data())
+    def test_damage_takes_only_the_frame_that_it_hits(self, tmp_path_factory, records, data):
+        """What stands behind it was answered as well; how much is damaged is told, and a torn end is none of it."""
+        frames = [pack(record) for record in records]
+        hit = data.draw(st.integers(0, len(frames) - 2))
+        damaged = bytearray(frames[hit])
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        segment = tmp_path_factory.mktemp("spool") / "1.spool"
+        segment.write_bytes(b"".join([*frames[:hit], bytes(damaged), *frames[hit + 1 :], frames[0][:-1]]))
+
+        read, lost = read_segment(segment)
+
+        assert read == records[:hit] + records[hit + 1 :]
+        assert lost == len(damaged)
 
 
 class TestSpool:
@@ -146,10 +173,94 @@ class TestSpool:
         monkeypatch.setattr(os, "write", real)
         await spool.append([placed(3)])
 
-        segment = await spool.oldest()
-        assert segment is not None
-        assert list(unpack(segment.read_bytes())) == [placed(1), placed(3)]
+        assert await drained(spool) == [placed(1), placed(3)]
         spool.close()
+
+    async def test_nothing_is_written_behind_half_a_frame(self, tmp_path, monkeypatch):
+        """A disk that refuses the rest of a frame may refuse to have it cut off as well."""
+        spool = spool_in(tmp_path)
+        await spool.append([placed(1)])
+        broken, write = OSError(errno.EIO, "Input/output error"), os.write
+
+        def half(file, data):
+            write(file, bytes(data)[:7])
+            raise broken
+
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "write", half)
+            disk.setattr(os, "ftruncate", Mock(side_effect=broken))
+            with pytest.raises(SpoolFullError, match="Input/output"):
+                await spool.append([placed(2)])
+        await spool.append([placed(3)])
+
+        segments = sorted(tmp_path.glob("*/*.spool"))
+        assert [list(unpack(segment.read_bytes())) for segment in segments] == [[placed(1)], [placed(3)]]
+        spool.close()
+
+    async def test_a_segment_whose_name_may_be_lost_is_not_written(self, tmp_path, monkeypatch):
+        """Its folder could not be synced: a power cut would take the file with all that was answered."""
+        spool = spool_in(tmp_path)
+        with monkeypatch.context() as disk:
+            disk.setattr(
+                "connectors.pixel.spool._sync_folder", Mock(side_effect=OSError(errno.EMFILE, "Too many files"))
+            )
+            for number in range(2):
+                with pytest.raises(SpoolFullError, match="Too many files"):
+                    await spool.append([placed(number)])
+        assert not list(tmp_path.glob("*/*.spool"))
+        await spool.append([placed(3)])
+
+        assert await drained(spool) == [placed(3)]
+        spool.close()
+
+    async def test_its_own_folder_survives_a_power_cut(self, tmp_path, monkeypatch):
+        """The entry of the process's folder is synced, not only the entries in it."""
+        synced = []
+        monkeypatch.setattr("connectors.pixel.spool._sync_folder", synced.append)
+        spool = spool_in(tmp_path)
+        spool.close()
+
+        assert synced == [tmp_path]
+
+    async def test_who_writes_without_end_lets_the_drainer_in(self, tmp_path):
+        """Under load there is always a next group: the segment being written is closed between two of them."""
+        spool = spool_in(tmp_path, segment_size=1 << 20, limit=1 << 30)
+        closed = False
+
+        async def send(number: int) -> None:
+            while not closed:
+                await spool.append([placed(number)])
+
+        senders = [asyncio.create_task(send(number)) for number in range(8)]
+        await until("they write", lambda: spool.size > 0)
+        try:
+            async with asyncio.timeout(60):
+                segment = await spool.oldest()
+        finally:
+            closed = True
+            await asyncio.gather(*senders)
+
+        assert segment is not None
+        size = spool._sizes[segment]
+        await spool.append([placed(1)])
+        assert segment.stat().st_size == size
+        spool.close()
+
+    async def test_what_is_taken_over_overwrites_nothing(self, tmp_path):
+        """Two dead processes may have named a segment in the same nanosecond; a probe left behind is cleared away."""
+        dead = [spool_in(tmp_path), spool_in(tmp_path)]
+        for number, spool in enumerate(dead):
+            spool._last_name = 1 << 62
+            await spool.append([placed(number)])
+        (dead[0]._folder / ".probe").write_bytes(b"half")
+        for spool in dead:
+            spool.close()
+
+        heir = spool_in(tmp_path)
+
+        assert sorted(await drained(heir)) == [placed(0), placed(1)]
+        heir.close()
+        assert list(tmp_path.iterdir()) == []
 
     async def test_what_a_dead_process_left_is_adopted(self, tmp_path):
         """Its lock died with it; a living process's segments are let alone."""

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from connectors.pixel.frames import Placed, unpack
 from connectors.pixel.records import Record
-from connectors.pixel.spool import Placed, Spool, unpack
+from connectors.pixel.spool import Spool
 from connectors.privacy.spool import clear
 from connectors.privacy.traces import Traces
 
