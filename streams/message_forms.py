@@ -1,6 +1,5 @@
 """From a requested message to what each vendor takes, and which vendor takes it. Pure."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -9,8 +8,8 @@ from schemas.stores import Channel, InfobipAccess, StoreConnection
 
 Vendor = Literal["hellotext", "infobip"]
 Form = Literal["sms", "template", "text"]
-_LONGEST_ID: Final = 200
-"""Of a message id that Infobip takes from us (contracts/infobip CONTRACT 6)."""
+LONGEST_ID: Final = 200
+"""Letters of a message id that Infobip takes from us (contracts/infobip CONTRACT 6), and names in its reports."""
 
 
 def vendor_of(connection: StoreConnection, channel: Channel) -> Vendor:
@@ -20,13 +19,6 @@ def vendor_of(connection: StoreConnection, channel: Channel) -> Vendor:
     infobip = connection.infobip
     can = infobip is not None and (channel == "sms" or infobip.whatsapp_sender is not None)
     return "infobip" if can else "hellotext"
-
-
-def vendor_id(request: MessageRequest) -> str:
-    """Return the id under which a vendor knows the message: the request's own, so that its reports name it."""
-    if len(request.message) <= _LONGEST_ID:
-        return request.message
-    return hashlib.sha256(request.message.encode()).hexdigest()
 
 
 def hellotext_message(request: MessageRequest, to: str) -> dict[str, Any]:
@@ -48,7 +40,7 @@ def infobip_message(request: MessageRequest, to: str, access: InfobipAccess) -> 
     if request.channel == "sms":
         return "sms", _sms(request, number, access)
     message: dict[str, Any] = {
-        "from": (access.whatsapp_sender or "").removeprefix("+"), "to": number, "messageId": vendor_id(request),
+        "from": (access.whatsapp_sender or "").removeprefix("+"), "to": number, "messageId": request.message,
     }  # fmt: skip
     if request.campaign is not None:
         message["callbackData"] = request.campaign
@@ -78,6 +70,8 @@ def problem_with(request: MessageRequest, connection: StoreConnection, vendor: V
     if vendor == "infobip":
         if connection.infobip is None:
             return "the store is not connected to Infobip"
+        if len(request.message) > LONGEST_ID:
+            return f"the message id is longer than the {LONGEST_ID} letters that Infobip takes: give it a shorter one"
         if request.channel == "whatsapp" and connection.infobip.whatsapp_sender is None:
             return "the store has no WhatsApp sender at Infobip"
         if request.channel == "sms" and not request.text:
@@ -87,7 +81,7 @@ def problem_with(request: MessageRequest, connection: StoreConnection, vendor: V
 
 def _sms(request: MessageRequest, number: str, access: InfobipAccess) -> dict[str, Any]:
     message: dict[str, Any] = {
-        "destinations": [{"to": number, "messageId": vendor_id(request)}],
+        "destinations": [{"to": number, "messageId": request.message}],
         "content": {"text": request.text},
     }
     if access.sms_sender is not None:

@@ -26,7 +26,7 @@ from schemas.personal import normal_phone
 from schemas.topics import MESSAGE_REPORTS, MESSAGE_REQUESTS
 from streams.engine.agent import Agent, Batch, Effect, Shard, Table
 from streams.letters import bury
-from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_id, vendor_of
+from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_of
 from streams.models import read_model
 from streams.stores import KnownStore, Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
@@ -40,6 +40,10 @@ SEND: Final = {"hellotext": "hellotext.message", "infobip": "infobip.message"}
 ONCE: Final = (
     "it may have arrived, and a message id is sent once for ever: ask the vendor; to send it all the same, request it "
     "under another message id; `dead-letters remove` puts the letter away"
+)
+UNSENT: Final = (
+    "it was not sent: put right what the reason tells, and request it under another message id; "
+    "`dead-letters remove` puts the letter away"
 )
 STATE: Final = "hellotext.state"
 LOG: Final = "infobip.log"
@@ -132,7 +136,7 @@ class _Step:
         row: Row = {
             "vendor": vendor, "channel": request.channel, "campaign": request.campaign,
             "recipient": known.hash("phone", to), "state": "sending", "tries": 0, "form": form, "calls": 1,
-            "vendor_id": vendor_id(request),
+            "vendor_id": request.message,
         }  # fmt: skip
         self._sent[key] = row
         if form == "sms":
@@ -147,8 +151,7 @@ class _Step:
         elif outcome.status == "uncertain":
             self._doubt(key, message, row, outcome)
         else:
-            self.end(key, row, "failed")
-            self.report(outcome.store, message, row, "failed", error=outcome.reason or "not sent")
+            self._unsent(key, message, row, outcome)
 
     def looked(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         """Hear what the log says of a message that nobody knows of."""
@@ -220,9 +223,19 @@ class _Step:
     def _unknown(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         """Leave a message uncertain for ever: it is not sent again, and people are told."""
         self.end(key, row, "uncertain")
+        self._bury(key, message, outcome, f"uncertain, so not sent again: {outcome.reason}", ONCE)
+
+    def _unsent(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
+        """Give a message up that a vendor has refused, or has not taken for a quarter of an hour; people are told."""
+        reason = outcome.reason or "not sent"
+        self.end(key, row, "failed")
+        self.report(outcome.store, message, row, "failed", error=reason)
+        self._bury(key, message, outcome, reason, UNSENT)
+
+    def _bury(self, key: str, message: str, outcome: EffectOutcome, reason: str, obstacle: str) -> None:
         bury(
             self._shard, outcome.store, f"messages/{message}", MESSAGE_REQUESTS, key.encode(), step="messages",
-            reason=f"uncertain, so not sent again: {outcome.reason}", detail=f"message {message}", obstacle=ONCE,
+            reason=reason, detail=f"message {message}", obstacle=obstacle,
         )  # fmt: skip
 
     def _call(self, store: str, message: str, row: Row, payload: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _WRAPPERS: Final = ("profile", "message", "data")
+_ERRORS: Final = ("errors", "error")
 _UNSEEN: Final = object()
 
 
@@ -14,12 +15,18 @@ def problems(document: Any) -> Iterator[str]:
     """
     if not isinstance(document, Mapping):
         return
-    for name in ("errors", "error"):
+    for name in _ERRORS:
         found = document.get(name)
         for entry in found if isinstance(found, list) else [found]:
             if isinstance(entry, Mapping):
                 yield from (str(entry[key]) for key in ("type", "parameter") if entry.get(key))
                 yield from problems(entry)
+
+
+def tells_errors(document: Any) -> bool:
+    """Say whether an answer tells an error and no `id`: with a status of success, nobody knows what it has done."""
+    told = isinstance(document, Mapping) and any(document.get(name) for name in _ERRORS)
+    return told and id_of(document) is None
 
 
 def id_of(document: Any) -> str | None:

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
-from connectors.hellotext.answers import id_of, problems, state_of
-from connectors.outbound import Invalid, NotFound, Unsure, call
+from connectors.hellotext.answers import id_of, problems, state_of, tells_errors
+from connectors.outbound import Invalid, NotFound, Unsure, call, safe_words
 
 VENDOR: Final = "Hellotext"
 Fields = dict[str, Any]
@@ -101,7 +101,12 @@ class Hellotext:
         return state_of(await self._call("GET", f"/messages/{_part(message)}", self._private))
 
     async def _call(self, method: str, path: str, headers: dict[str, str], json: Fields | None = None) -> Any:
-        return await call(self._http, VENDOR, method, self._base + path, headers=headers, problems=problems, json=json)
+        url = self._base + path
+        document = await call(self._http, VENDOR, method, url, headers=headers, problems=problems, json=json)
+        if method != "GET" and tells_errors(document):  # what is read may tell the errors of a failed message
+            told = ", ".join(safe_words(problems(document)))
+            raise Unsure(f"{VENDOR} answered a success that tells an error" + (f": {told}" if told else ""))
+        return document
 
 
 def _headers(bearer: str) -> dict[str, str]:

@@ -89,18 +89,23 @@ def message_status(document: Any) -> MessageStatus | None:
 
 
 def logged(document: Any, message: str) -> MessageStatus | None:
-    """Return what a log tells of our message id; None when it is a log, and does not have it (CONTRACT 5).
+    """Return what a log tells of our message id; None when it has nothing under it, and so proves its absence.
+
+    The log is asked for this one id (NOTES 6). One that shows others has not heeded that: it is a page of all that was
+    sent, and ours may be on another one; so it may be when an empty page says that more follow (CONTRACT 5: cursor).
 
     Raises:
-        ValueError: the answer is no log, so it proves nothing.
+        ValueError: the answer is no log, or not of this id, so it proves nothing.
     """
     results = document.get("results") if isinstance(document, Mapping) else None
     if not isinstance(results, list):
-        raise ValueError("the answer is no log")  # noqa: TRY004  about a document, not about an argument
+        raise ValueError("it is no log")  # noqa: TRY004  about a document, not about an argument
     for entry in results:
-        # The filter is not trusted: a log of other messages proves nothing about ours being there.
         if isinstance(entry, Mapping) and entry.get("messageId") == message:
             return _status(entry)
+    cursor = document.get("cursor")
+    if results or (isinstance(cursor, Mapping) and cursor.get("nextCursor")):
+        raise ValueError("it is a page of other messages")
     return None
 
 

@@ -60,12 +60,12 @@ class Infobip:
         return self._accepted(await self._call("POST", "/whatsapp/1/message/text", json=message))
 
     async def sms_log(self, message: str) -> MessageStatus | None:
-        """Return what the log of the last 48 hours says of our message id; None when it knows none (CONTRACT 5)."""
+        """Return what the log of the last 48 hours says of our message id; None when it proves the absence."""
         document = await self._call("GET", "/sms/3/logs", params={"messageId": message})
         try:
             return logged(document, message)
         except ValueError as error:
-            raise Unsure(f"{VENDOR}'s log cannot be read: {error}") from None
+            raise Unsure(f"{VENDOR}'s log tells nothing of the message: {error}") from None
 
     @staticmethod
     def _accepted(document: Any) -> MessageStatus:

@@ -37,11 +37,11 @@ class HellotextCalls:
 
     async def message(self, effect: Effect) -> EffectOutcome:
         """Send a message; the result tells its `id` where Hellotext does."""
-        return await answered(effect, self._message(effect))
+        return await answered(effect, self._message(effect), renewable=True)
 
     async def state(self, effect: Effect) -> EffectOutcome:
         """Ask how a message stands; the result tells its `state`."""
-        return await answered(effect, self._state(effect))
+        return await answered(effect, self._state(effect), renewable=True)
 
     async def _profile(self, effect: Effect) -> dict[str, Any]:
         hellotext = self._access.hellotext(effect.store)

@@ -37,11 +37,11 @@ class InfobipCalls:
 
     async def message(self, effect: Effect) -> EffectOutcome:
         """Send a message; the result tells its `state`."""
-        return await answered(effect, self._message(effect))
+        return await answered(effect, self._message(effect), renewable=True)
 
     async def log(self, effect: Effect) -> EffectOutcome:
         """Look for an SMS by our own message id; the result tells its `state`, or that it is not there."""
-        return await answered(effect, self._log(effect))
+        return await answered(effect, self._log(effect), renewable=True)
 
     async def _turn(self, store: str) -> None:
         try:

@@ -3,7 +3,7 @@
 | the call | outcome |
 | --- | --- |
 | succeeded | done |
-| never arrived, or 429 | retry, after the pause that was asked for |
+| never arrived, or 429; 401 of what is about a message | retry, after the pause that was asked for |
 | time-out after sending, cut connection, 408, 5xx | uncertain |
 | any other answer | rejected, with its status as code |
 """
@@ -12,16 +12,27 @@ from collections.abc import Awaitable
 from time import time
 from typing import Any
 
-from connectors.outbound import CallError, NotApplied, Unsure
+from connectors.outbound import CallError, KeyRefused, NotApplied, Unsure
 from schemas.clock import to_text
 from schemas.fates import EffectOutcome, OutcomeStatus
 from streams.engine.effect import Effect
 
 
-async def answered(effect: Effect, made: Awaitable[dict[str, Any]]) -> EffectOutcome:
-    """Await a call and return its outcome; what it returns is the outcome's result."""
+async def answered(
+    effect: Effect, made: Awaitable[dict[str, Any]], *, renewable: bool = False
+) -> EffectOutcome:  # fmt: skip
+    """Await a call and return its outcome; what it returns is the outcome's result.
+
+    Args:
+        effect: the call.
+        made: makes it.
+        renewable: a refused key is waited for: of a message, which is asked for once, nothing else would try again.
+    """
     try:
         result = await made
+    except KeyRefused as error:
+        outcome = failed(effect, error)
+        return outcome.model_copy(update={"status": "retry"}) if renewable else outcome
     except CallError as error:
         return failed(effect, error)
     return outcome_of(effect, "done", result=result)

@@ -156,6 +156,29 @@ async def test_a_success_that_is_no_json_is_no_success(body):
     await hellotext.update_profile("P1", {"first_name": "Ana"})
 
 
+@pytest.mark.parametrize("name", ["create_profile", "update_profile", "link_session", "track", "send_message"])
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"errors": [{"type": "invalid", "parameter": "destination", "message": "+5511987654321"}]},
+        {"error": {"type": "invalid", "parameter": "destination"}},
+    ],
+)
+async def test_a_success_that_tells_an_error_is_no_success(name, document):
+    """Nobody knows what it has done."""
+    hellotext, _ = client(httpx.Response(200, json=document))
+    with pytest.raises(Unsure, match=r"^Hellotext answered a success that tells an error: invalid, destination$"):
+        await getattr(hellotext, name)(*CALLS[name][0])
+
+
+async def test_a_failed_message_that_tells_its_errors_is_read():
+    """They are the message's, not the answer's; nor is an `id` beside errors nothing."""
+    hellotext, _ = client(httpx.Response(200, json={"state": "failed", "errors": [{"type": "invalid"}]}))
+    assert await hellotext.message_state("M1") == "failed"
+    hellotext, _ = client(httpx.Response(200, json={"id": "M1", "errors": [{"type": "invalid"}]}))
+    assert await hellotext.send_message({}) == "M1"
+
+
 async def test_a_token_that_no_header_can_carry_is_a_wrong_token():
     """Not an answer that never came: nobody would look at the token."""
     http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={})))

@@ -45,19 +45,27 @@ async def test_a_message_that_was_taken_without_a_status_is_uncertain():
         await infobip.send_sms({})
 
 
-@pytest.mark.parametrize("answer", [{}, [], {"results": {}}, None])
-async def test_what_is_no_log_proves_no_absence(answer):
-    """Only a log without the message does."""
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {}, [], {"results": {}}, None,
+        {"results": [{"messageId": "other", "status": {"groupId": 3}}]},
+        {"results": [], "cursor": {"limit": 50, "nextCursor": "page-2"}},
+    ],
+)  # fmt: skip
+async def test_what_is_no_log_of_the_message_proves_no_absence(answer):
+    """No log; one of others, that has not heeded which id was asked for; an empty page, and more to come."""
     infobip, _ = client(httpx.Response(200, json=answer))
     with pytest.raises(Unsure):
         await infobip.sms_log("m")
 
 
-def test_a_log_of_other_messages_does_not_have_ours():
-    """The filter of the query is not trusted."""
-    document = {"results": [{"messageId": "other", "status": {"groupId": 3}}]}
-    assert logged(document, "m") is None
-    assert logged(document, "other") == MessageStatus("delivered")
+def test_a_log_shows_the_message_or_proves_its_absence():
+    """Also among others, and at the end of a log that has a cursor."""
+    document = {"results": [{"messageId": "m", "status": {"groupId": 1}}, {"messageId": "n", "status": {"groupId": 3}}]}
+    assert logged(document, "n") == MessageStatus("delivered")
+    assert logged({"results": []}, "m") is None
+    assert logged({"results": [], "cursor": {"limit": 50, "nextCursor": None}}, "m") is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from schemas.messages import MessageReport, MessageRequest
 from schemas.personal import hash_value
 from schemas.stores import InfobipAccess
 from streams.engine.testing import MemoryShard
-from streams.message_forms import placeholders, vendor_id, vendor_of
+from streams.message_forms import placeholders, vendor_of
 from streams.messages import MessagesAgent
 from streams.stores import Stores
 from tests.destinations import Calls, StandInHellotext, StandInInfobip
@@ -192,6 +192,62 @@ class TestHellotext:
         assert len(hellotext.shard.dead_letters()) == 1
 
 
+class TestUnsent:
+    """What surely was not sent is told, with what to do."""
+
+    @pytest.mark.parametrize("vendor", ["infobip", "hellotext"])
+    async def test_a_refused_message_is_a_dead_letter(self, vendor, request):
+        """Its `failed` report is a figure only: nobody would read why."""
+        world = request.getfixturevalue(vendor)
+        world.vendor.answers(403)
+        await world.ask(a_request())
+        await world.calls.settle()
+        (letter,) = world.shard.dead_letters()
+        assert (letter["step"], letter["detail"]) == ("messages", "message C1.m1")
+        assert letter["reason"].endswith("answered 403")
+        assert "it was not sent" in letter["obstacle"]
+        assert "under another message id" in letter["obstacle"]
+        assert world.statuses() == ["failed"]
+
+    @pytest.mark.parametrize("vendor", ["infobip", "hellotext"])
+    async def test_a_renewed_key_is_waited_for(self, vendor, request):
+        """A token that has expired for minutes costs no message."""
+        world = request.getfixturevalue(vendor)
+        world.vendor.answers(401)
+        await world.ask(a_request())
+        for _ in range(3):
+            assert await world.calls.once() == 1
+            world.shard.now += 60_000
+        world.vendor.heals()
+        await world.calls.settle()
+        assert world.statuses()[0] == "accepted"
+        assert world.shard.dead_letters() == []
+
+    async def test_a_key_that_nobody_renews_is_told(self, infobip):
+        """After a quarter of an hour: a message is for now."""
+        infobip.vendor.answers(401)
+        asked = infobip.shard.now
+        await infobip.ask(a_request())
+        await infobip.calls.settle()
+        assert 15 * 60_000 < infobip.shard.now - asked < 30 * 60_000
+        (letter,) = infobip.shard.dead_letters()
+        assert letter["reason"] == "Infobip answered 401"
+        assert infobip.statuses() == ["failed"]
+
+    async def test_a_lost_sms_is_looked_for_when_the_key_is_renewed(self, infobip):
+        """An expired key proves nothing, and is no reason to call it uncertain for ever."""
+        infobip.vendor.lost = 1.0
+        await infobip.ask(a_request())
+        await infobip.calls.once()
+        infobip.vendor.answers(401)
+        for _ in range(5):
+            infobip.shard.now += 120_000
+            await infobip.calls.once()
+        infobip.vendor.heals()
+        await infobip.calls.settle()
+        assert (len(infobip.vendor.sent), infobip.statuses()) == (1, ["accepted"])
+
+
 class TestOnce:
     """A message id is sent once for ever."""
 
@@ -236,6 +292,10 @@ class TestOnce:
         (a_request(to="nobody"), "the recipient is no phone number"),
         (a_request(text=None), "the message has neither text nor template"),
         (a_request(text=None, template="T"), "an SMS has a text"),
+        (
+            a_request("x" * 201),
+            "the message id is longer than the 200 letters that Infobip takes: give it a shorter one",
+        ),
     ],
 )
 async def test_what_cannot_be_sent_is_a_dead_letter(infobip, request_, reason):
@@ -257,8 +317,6 @@ def test_who_sends():
     assert vendor_of(a_store(infobip=full, messages_by="hellotext"), "sms") == "hellotext"
 
 
-def test_ids_fit_the_vendor():
-    """Two hundred characters at most (CONTRACT 6); `placeholders` may be given as a list."""
-    assert vendor_id(a_request("x" * 201)) != "x" * 201
-    assert len(vendor_id(a_request("x" * 201))) <= 200
+def test_placeholders_may_be_a_list():
+    """In its order, as texts."""
     assert placeholders({"placeholders": ["a", 1]}) == ["a", "1"]
