@@ -7,7 +7,7 @@ Where no other answers, it is VTEX that does not, and nothing is passed over.
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -115,16 +115,29 @@ class Documents:
 
 
 async def gather(*calls: Any) -> list[Any]:
-    """Await all; the first failure cancels the others, whose answers nobody would read.
+    """Await all; the first failure cancels the others, whose answers nobody would read, and waits for their ends.
 
     Not by a TaskGroup: before Python 3.13 one whose member fails leaves the task that waits marked as cancelled, and a
-    reader that is so marked ends.
+    reader that is so marked ends. Nor by asyncio's gather: who is cancelled in it cancels the members twice, and the
+    second time hits what they do at their end: a step that is committed, a scroll that is drained, a closing consumer.
     """
     tasks = [asyncio.ensure_future(call) for call in calls]
     try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise
+        if tasks:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        ends = [task for task in tasks if task.done()]
+        for failure in (task.exception() for task in ends if not task.cancelled()):
+            if failure is not None:
+                raise failure
+        return [task.result() for task in tasks]
+    finally:
+        await _ended(tasks)
+
+
+async def _ended(tasks: Sequence["asyncio.Future[Any]"]) -> None:
+    left = [task for task in tasks if task.cancel()]
+    if left:
+        await asyncio.wait(left)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # seen

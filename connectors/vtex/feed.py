@@ -51,7 +51,11 @@ class OrderFeed:
         """Read what the feed holds; returns the number of its events."""
         if time.monotonic() - self._watched_at >= self._settings.watch:
             await self._watch()
-        await self._repair_again()
+        handled = await self._follow()
+        await self._repair_again()  # last: lists that are not answered must not hold up the feed
+        return handled
+
+    async def _follow(self) -> int:
         handled = 0
         while True:
             events = await self._lot()
@@ -69,14 +73,21 @@ class OrderFeed:
         await self._handle([], whole=False)
 
     async def _watch(self) -> None:
-        """See that the feed is there and asks for every status; where it is not, make it, and repair the gap."""
+        """See that the feed is there and asks for every status; where it is not, make it, and repair the gap.
+
+        Who is stopped after the feed was made finds one the next time; that its gap is not repaired yet, the cursor
+        tells from before.
+        """
+        self._watched_at = float("-inf")  # until all of this is done
         config = await self._source.oms.feed_config()
+        if config is None and not self._source.position(RESOURCE).get("missed"):
+            await self._source.move(RESOURCE, {**self._source.position(RESOURCE), "missed": True})
         position, now = self._source.position(RESOURCE), self._source.client.now()
         gaps = list(position.get("gaps", []))
         if self._wants(config):
             await self._source.oms.configure_feed(self._settings.visibility, self._settings.retention)
             log.info("the order feed was configured", store=self._source.name, before=config is not None)
-        if config is None:
+        if position.pop("missed", False):
             gaps.append(await self._repair(now))
         # From here on the feed holds whatever happens.
         moved = {**position, "whole_until": now, "configured": position.get("configured", now), "gaps": gaps}
@@ -90,7 +101,7 @@ class OrderFeed:
         are behind, nobody would see it.
         """
         lag, known = int(self._settings.index_lag * 1000), whole_until(self._source)
-        gap = Window((now if known is None else known) - lag, self._source.client.now() + ROUNDED_MS)
+        gap = Window(min(known or now, now) - lag, self._source.client.now() + ROUNDED_MS)
         if known is not None:
             await self._lists.repair(gap)
         return [gap.start, gap.end, now + lag]
@@ -131,7 +142,7 @@ class OrderFeed:
         later: dict[str, list[int]] = dict(position.get("later", {}))
         due = [id for id, (at, _) in later.items() if at <= now]  # noqa: A001
         ids = [event.order_id for event in events if event.order_id is not None]
-        owed, self._source.owed = self._source.owed, set()
+        owed = set(self._source.owed)
         save = time.monotonic() - self._saved_at >= self._source.settings.save
         known = {"whole_until": now} if whole else {}
         if not (ids or due or owed or (save and whole)):
@@ -143,6 +154,7 @@ class OrderFeed:
         self._postpone(later, due, [*readings.absent, *(owed - set(ids))], now)
         moved = {**position, **known, "later": later}
         await self._source.journal.write(in_turn(stage, self._source.moving(RESOURCE, moved)))
+        self._source.owed -= owed
         self._saved_at = time.monotonic()
         await self._commit(events)
 

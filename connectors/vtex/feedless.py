@@ -37,10 +37,11 @@ class ListFollower:
     async def look(self) -> int:
         """Look once; returns the number of orders read."""
         position, now = self._source.position(LISTED), self._source.client.now()
-        wide = now - int(position.get("wide", 0)) >= self._settings.lists_wide_every * 1000
+        wide = not 0 <= now - int(position.get("wide", 0)) < self._settings.lists_wide_every * 1000
         back = self._settings.lists_wide if wide else self._settings.index_lag
         known = whole_until(self._source)
-        window = Window(int((now if known is None else known) - back * 1000), now + AHEAD_MS)
+        # VTEX's clock may have gone back: no window begins after its end.
+        window = Window(int(min(known or now, now) - back * 1000), now + AHEAD_MS)
         read = 0
         async for rows in self._lists.happened(window, fallen=wide):
             read += await self._read([row for row in rows if self._marks.get(row.id) != row.mark])

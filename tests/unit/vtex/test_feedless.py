@@ -186,3 +186,16 @@ async def test_an_order_that_no_answer_shows_is_asked_for_again_without_a_feed()
     assert reading.told() == {order: "payment-pending"}
     with pytest.raises(ResourceMissing, match="Feed v3 and Hook Admin"):
         await reading.look()
+
+
+async def test_a_clock_that_went_back_stops_no_lists():
+    """A wrong time stood in the cursor: the next window would have begun after its end, and shown nothing for hours."""
+    reading = Reading()
+    await reading.looks()
+    reading.later(12 * 3600)
+    await reading.looks()
+    reading.later(-12 * 3600)
+    order = reading.order()
+    await reading.looks()
+    assert reading.told() == {order: reading.shop.order(order)["status"]}
+    assert reading.journal.positions()["orders.lists"]["wide"] <= reading.at // (SECOND // 1000)

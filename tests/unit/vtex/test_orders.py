@@ -7,7 +7,7 @@ import pytest
 
 from connectors.vtex import feed as feed_module
 from connectors.vtex.budget import Urgency
-from connectors.vtex.errors import FeedTaken, VtexError
+from connectors.vtex.errors import FeedTaken, Unavailable, VtexError
 from connectors.vtex.feed import OrderFeed
 from connectors.vtex.order_lists import OrderLists
 from connectors.vtex.people import People
@@ -98,6 +98,55 @@ async def test_a_vanished_feed_is_made_again_and_its_gap_repaired():
     await feed.look()
     assert _statuses(journal) == {one: shop.order(one)["status"] for one in (*before, new)}
     assert len(shop.feeds) == 1
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["the poller goes on", "another poller goes on"])
+async def test_a_gap_whose_repair_fails_is_repaired_by_the_next_look(monkeypatch, again):
+    """By then the feed has been made, and nothing but the cursor tells of the gap."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    _, feed, lists = _opened(shop, journal)
+    await feed.look()
+    shop.feeds.clear()
+    lost = _order(shop)
+    with monkeypatch.context() as patch:
+        patch.setattr(lists, "repair", _unanswered)
+        with pytest.raises(Unavailable):
+            await feed.look()
+    assert len(shop.feeds) == 1
+    if not again:
+        _, feed, _ = _opened(shop, journal)
+    await feed.look()
+    assert _statuses(journal) == {lost: shop.order(lost)["status"]}
+    assert "missed" not in journal.positions()["orders"]
+
+
+async def test_a_feed_is_read_while_lists_are_not_answered(monkeypatch):
+    """A gap to be listed again waits for them; what happens now does not."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    _, feed, _ = _opened(shop, journal, index_lag=0)
+    await feed.look()
+    order = _order(shop)
+    monkeypatch.setattr(feed, "_repair_again", _unanswered)
+    with pytest.raises(Unavailable):
+        await feed.look()
+    assert _statuses(journal) == {order: shop.order(order)["status"]}
+
+
+async def test_orders_that_were_owed_stay_so_until_they_are_written():
+    """Others than the feed have asked for them, and will not do so again."""
+    shop, journal = Shop("acme"), MemoryJournal()
+    source, feed, _ = _opened(shop, journal)
+    await feed.look()
+    source.owed = {"1-01"}
+    journal.dies_at = journal.steps + 1
+    with pytest.raises(StoppedError):
+        await feed.look()
+    await feed.look()
+    assert (source.owed, journal.positions()["orders"]["later"].keys()) == (set(), {"1-01"})
+
+
+async def _unanswered(*_):
+    raise Unavailable("a list is not answered")
 
 
 async def test_a_gap_is_listed_again_when_lists_have_caught_up():

@@ -312,6 +312,25 @@ class TestSupervise:
         await asyncio.wait([task], timeout=60)
         assert (task.cancelled(), len(ended)) == (True, 2)
 
+    async def test_what_calls_do_at_their_end_is_not_cancelled_again(self):
+        """A step that is committed, a scroll that is drained: one cancellation, also through readings in readings."""
+        ended, under_way = [], asyncio.Event()
+
+        async def call(name):
+            under_way.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                ended.append(name)
+
+        task = asyncio.create_task(gather(gather(call("a"), call("b")), gather(call("c"), asyncio.sleep(60))))
+        await under_way.wait()
+        task.cancel()
+        await asyncio.wait([task], timeout=60)
+        assert (task.cancelled(), sorted(ended)) == (True, ["a", "b", "c"])
+
     async def test_a_fenced_store_is_left(self):
         """It is another poller's now."""
 
