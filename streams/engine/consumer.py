@@ -27,17 +27,15 @@ SEEK_S = 60.0
 class PartitionBatch:
     """What a Faust message of this engine carries: one fetched batch, on its way to its shard."""
 
-    __slots__ = ("first", "generation", "position", "records", "shard", "topic")
+    __slots__ = ("epoch", "first", "position", "records", "shard", "topic")
 
-    def __init__(
-        self, topic: str, shard: int, records: list[Any], *, first: int, position: int, generation: int
-    ) -> None:
+    def __init__(self, topic: str, shard: int, records: list[Any], *, first: int, position: int, epoch: int) -> None:
         self.topic = topic
         self.shard = shard
         self.records = records
         self.first = first
         self.position = position
-        self.generation = generation
+        self.epoch = epoch
 
 
 class BatchConsumer(driver.Consumer):
@@ -73,13 +71,18 @@ class BatchConsumer(driver.Consumer):
         engine = self.app.engine
         epoch = engine.epoch
         engine.live = False
-        committed = await self._thread.seek_to_committed()
         sources = [tp for tp in self.assignment() if tp.topic in engine.source_topics]
-        new = [_plain(tp) for tp in sources if committed.get(tp) is None]
+        inputs = [_plain(tp) for tp in sources]
+        committed = await self._thread.seek_to_consumed(inputs, lambda: epoch == engine.epoch)
+        if epoch != engine.epoch:  # what is missing was not looked for
+            return
+        new = [tp for tp in inputs if tp not in committed]
         if new:
             await self._tell_what_is_forgotten(new)
             await self._thread.seek_to_beginning(*new)
-        await self._tell_what_is_lost([_plain(tp) for tp in sources if committed.get(tp) is not None], committed)
+        await self._tell_what_is_lost([tp for tp in inputs if tp in committed], committed)
+        if epoch != engine.epoch:
+            return
         self._thread.positions.clear()
         self._thread.refusals.clear()
         self._read_offset.clear()
@@ -174,10 +177,10 @@ class BatchConsumer(driver.Consumer):
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         engine = self.app.engine
-        generation = self.app.consumer_generation_id
+        epoch = engine.epoch  # no generation: a member that joins anew, and is given what it had, stays in the same one
 
         def current() -> bool:
-            return bool(self.flow_active) and generation == self.app.consumer_generation_id
+            return bool(self.flow_active) and epoch == engine.epoch
 
         fetched = await self._thread.fetch(
             self._wanted, self._is_changelog, current, seconds=FETCH_S, max_records=engine.settings.batch_records
@@ -193,7 +196,7 @@ class BatchConsumer(driver.Consumer):
                 self._moved(tp, first, position)
             if records:
                 self._on_their_way.add((tp.topic, tp.partition))
-                yield TP(tp.topic, tp.partition), self._message(tp, records, first, position, generation)
+                yield TP(tp.topic, tp.partition), self._message(tp, records, first, position, epoch)
             else:
                 engine.deliver(tp.topic, tp.partition, [], first, position)
         if not fetched:
@@ -223,17 +226,17 @@ class BatchConsumer(driver.Consumer):
         if records:
             self.app.engine.metrics.restored.labels(table.name).inc(len(records))
 
-    def _message(self, tp: Any, records: list[Any], first: int, position: int, generation: int) -> Any:
+    def _message(self, tp: Any, records: list[Any], first: int, position: int, epoch: int) -> Any:
         last = records[-1]
         return driver.ConsumerMessage(
             tp.topic, tp.partition, last.offset, last.timestamp / 1000, 0, (), None,
-            PartitionBatch(tp.topic, tp.partition, records, first=first, position=position, generation=generation),
-            None, 0, 0, tp, generation_id=generation,
+            PartitionBatch(tp.topic, tp.partition, records, first=first, position=position, epoch=epoch),
+            None, 0, 0, tp, generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
     def arrived(self, batch: PartitionBatch) -> None:
         """Hand a batch that has come through Faust to its shard, unless a rebalance has come between."""
-        if batch.generation == self.app.consumer_generation_id:
+        if batch.epoch == self.app.engine.epoch:
             self._on_their_way.discard((batch.topic, batch.shard))
             self.app.engine.deliver(batch.topic, batch.shard, batch.records, batch.first, batch.position)
 

@@ -99,9 +99,11 @@ class Engine:
 
     async def assign(self, assigned: Iterable[tuple[str, int]]) -> None:
         """Fence every earlier owner of the assigned shards (step 1 of the commit protocol)."""
+        epoch = self.epoch + 1
         await self.revoke()
-        numbers = self._whole_shards(assigned)
-        started, epoch = monotonic(), self.epoch
+        if epoch != self.epoch:  # the worker is told to stop meanwhile: it would fence whoever is next
+            return
+        numbers, started = self._whole_shards(assigned), monotonic()
         self._producers = {number: self._producer(number) for number in numbers}
         try:
             await asyncio.gather(*(producer.start() for producer in self._producers.values()))

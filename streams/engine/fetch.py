@@ -2,7 +2,7 @@
 """The consumer's thread: fetches partition batches for whoever wants one, and wakes when a partition is freed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -145,6 +145,26 @@ class FetchThread(AIOKafkaConsumerThread):
     def freed(self) -> None:
         """Have the fetch under way look again which partitions are wanted; from any thread."""
         self.thread_loop.call_soon_threadsafe(self._freed.set)
+
+    async def seek_to_consumed(self, inputs: Sequence[TopicPartition], current: Callable[[], bool]) -> dict[Any, int]:
+        """Seek inputs to what is committed, and return that; from the worker's thread.
+
+        Args:
+            inputs: some of them may never have been consumed: those are left out.
+            current: whether they are still the assignment's. The call goes on when nobody waits for it any more, and
+                would move what is being consumed by then.
+        """
+        sought: dict[Any, int] = await self.call_thread(self._seek_to_consumed, inputs, current)
+        return sought
+
+    async def _seek_to_consumed(self, inputs: Sequence[TopicPartition], current: Callable[[], bool]) -> dict[Any, int]:
+        consumer = self._ensure_consumer()
+        found = await consumer._coordinator.fetch_committed_offsets(inputs)
+        committed = {tp: int(one.offset) for tp, one in found.items()}
+        if current():
+            for tp, offset in committed.items():
+                consumer._fetcher.seek_to(tp, offset)
+        return committed
 
     async def fetch(
         self, wanted: Callable[[Any], bool], is_changelog: Callable[[str], bool], current: Callable[[], bool],

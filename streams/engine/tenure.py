@@ -12,6 +12,8 @@ from time import monotonic
 from typing import Any, Final
 
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import GroupLoadInProgressError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
 SHARE: Final = 2 / 3
@@ -51,13 +53,22 @@ class Tenure:
 
 
 class ToldCoordinator(GroupCoordinator):
-    """aiokafka's member of the group, telling when it had sent what the group has answered."""
+    """aiokafka's member of the group, telling when it had sent what the group has answered.
+
+    And hearing when a coordinator refuses to say what is committed (it is loading, or has moved): aiokafka overlooks
+    that, and takes it for an answer: that nothing is. Inputs would be read from their beginning, and counted twice.
+    """
 
     confirm: Callable[[float], None]
 
     async def _send_req(self, request: Any) -> Any:
         sent = monotonic()
         answer = await super()._send_req(request)
+        if isinstance(request, OffsetFetchRequest) and answer.error_code != NO_ERROR:
+            error = for_code(answer.error_code)
+            if not issubclass(error, GroupLoadInProgressError):
+                self.coordinator_dead()  # looked up anew before it is asked again
+            raise error
         if isinstance(request, HeartbeatRequest | SyncGroupRequest) and answer.error_code == NO_ERROR:
             self.confirm(sent)
         return answer

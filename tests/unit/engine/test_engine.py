@@ -127,6 +127,25 @@ class TestShards:
         await asyncio.wait_for(fencing, 5)
         assert not engine.restoring
 
+    async def test_a_worker_that_is_stopped_while_shards_are_taken_from_it_fences_nobody(self, engine, monkeypatch):
+        """Whoever has them by then would be fenced, and no rebalance would follow."""
+        fenced, going = [], asyncio.Event()
+
+        async def start(producer):
+            fenced.append(producer)
+
+        monkeypatch.setattr("streams.engine.producer.ShardProducer.start", start)
+        monkeypatch.setattr(engine.effects, "let_go", going.wait)
+        names = ("pixel.events", "tracking.events", "effects.outcomes", "streams.engine.outbox-changelog")
+        assigning = asyncio.create_task(engine.assign([(f"test-{name}", 1) for name in names]))
+        await asyncio.sleep(0)
+        stopping = asyncio.create_task(engine.revoke())
+        await asyncio.sleep(0)
+        going.set()
+        await asyncio.gather(assigning, stopping)
+        assert fenced == []
+        assert not engine.restoring
+
     async def test_what_was_fetched_before_a_rebalance_is_let_go(self, engine):
         """Aiokafka drops it, two megabytes a partition, and it holds itself; rebalances may follow one another."""
         result, _ = fetched(data(0, range(5)), 0)

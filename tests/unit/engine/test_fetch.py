@@ -10,6 +10,8 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import FetchError
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import TopicAuthorizationFailedError, UnsupportedCodecError
+from aiokafka.structs import OffsetAndMetadata
+from faust.types import TP
 
 from streams.engine import refusals
 from streams.engine.consumer import BatchConsumer
@@ -138,16 +140,52 @@ async def test_an_input_that_ends_before_what_was_consumed_ends_the_worker():
 async def test_a_broker_that_does_not_tell_what_is_committed_ends_the_worker(monkeypatch):
     """Faust would end its recovery without a word, and the worker would hold its shards and do nothing."""
 
-    async def silent():
+    async def silent(*_):
         await asyncio.get_running_loop().create_future()
 
     monkeypatch.setattr("streams.engine.consumer.SEEK_S", 0.01)
     consumer = BatchConsumer.__new__(BatchConsumer)
-    consumer.app = SimpleNamespace(engine=SimpleNamespace(epoch=1, live=True))
-    consumer._thread = SimpleNamespace(seek_to_committed=silent)
+    consumer.app = SimpleNamespace(engine=SimpleNamespace(epoch=1, live=True, source_topics={}))
+    consumer._thread = SimpleNamespace(seek_to_consumed=silent, assignment=set)
     with pytest.raises(Fatal, match="did not tell"):
         await consumer.perform_seek()
     assert not consumer.app.engine.live
+
+
+async def test_a_seek_that_outlives_its_assignment_does_nothing(monkeypatch):
+    """What is assigned by then was not asked for: it would be sought to its beginning, and be told as forgotten."""
+    engine = SimpleNamespace(epoch=1, live=True, source_topics={"pixel.events": None}, begin=None)
+    assignment = {TP(*GOOD)}
+
+    async def slow(inputs, current):
+        assert (inputs, current()) == ([GOOD], True)
+        engine.epoch = 2
+        assignment.add(TP(*BAD))
+        assert not current()
+        return {GOOD: 3}
+
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    consumer.app = SimpleNamespace(engine=engine)
+    consumer._thread = SimpleNamespace(seek_to_consumed=slow, assignment=lambda: assignment)
+    await consumer.perform_seek()
+
+
+@pytest.mark.parametrize("current", [True, False])
+async def test_what_is_being_consumed_by_now_is_not_sought(bench, monkeypatch, current):
+    """A call to the thread goes on when the rebalance has come and who called waits no more."""
+
+    async def committed(inputs):
+        assert inputs == [GOOD, BAD]
+        return {GOOD: OffsetAndMetadata(0, "")}
+
+    sought = []
+    bench.fetcher.seek_to = lambda tp, offset: sought.append((tp, offset))
+    coordinator = SimpleNamespace(fetch_committed_offsets=committed)
+    monkeypatch.setattr(
+        FetchThread, "_ensure_consumer", lambda _: SimpleNamespace(_fetcher=bench.fetcher, _coordinator=coordinator)
+    )
+    assert await bench.thread._seek_to_consumed([GOOD, BAD], lambda: current) == {GOOD: 0}
+    assert sought == [(GOOD, 0)] * current
 
 
 async def test_what_a_partition_that_moved_away_waits_for_is_somebody_elses(bench):
@@ -213,7 +251,7 @@ async def test_changelogs_are_restored_before_an_input_is_on_its_way():
         _changelogs={table.topic: SimpleNamespace(name="counts", restore=lambda *args: restored.append(args))},
         recovery=SimpleNamespace(reached=lambda *_: None),
     )
-    engine = SimpleNamespace(live=True, settings=SimpleNamespace(batch_records=ALL), metrics=Metrics())
+    engine = SimpleNamespace(live=True, epoch=1, settings=SimpleNamespace(batch_records=ALL), metrics=Metrics())
     consumer = BatchConsumer.__new__(BatchConsumer)
     consumer.app = SimpleNamespace(engine=engine, tables=tables, consumer_generation_id=1)
     consumer._thread, consumer._on_their_way, consumer.flow_active = SimpleNamespace(fetch=fetch), set(), True
@@ -222,5 +260,5 @@ async def test_changelogs_are_restored_before_an_input_is_on_its_way():
     getting = consumer.getmany(1.0)
     assert (await anext(getting))[0] == (GOOD.topic, GOOD.partition)
     assert restored == [(0, [record], 1)]
-    consumer.app.consumer_generation_id = 2
+    engine.epoch = 2  # in the same generation: that goes on when a member joins anew and gets what it had
     assert [tp async for tp, _ in getting] == []

@@ -4,8 +4,15 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import RebalanceInProgressError, UnknownMemberIdError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
 from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 
@@ -76,3 +83,30 @@ async def test_only_the_groups_yes_confirms_and_from_when_it_was_asked(clock, mo
     coordinator.confirm = confirmed.append
     assert await coordinator._send_req(object.__new__(kind)) is answer
     assert confirmed == [1000.0] * confirms
+
+
+@pytest.mark.parametrize(
+    ("error", "dead"),
+    [(GroupLoadInProgressError, 0), (NotCoordinatorForGroupError, 1), (GroupCoordinatorNotAvailableError, 1)],
+)
+async def test_a_coordinator_that_refuses_to_say_what_is_committed_is_asked_again(monkeypatch, error, dead):
+    """Aiokafka takes the refusal of a broker that has just started for "nothing": all would be counted once more."""
+    here = TopicPartition("pixel.events", 0)
+    refusal = SimpleNamespace(error_code=error.errno, topics=[])
+    answer = SimpleNamespace(error_code=0, topics=[(here.topic, [(here.partition, 7, "", 0)])])
+    answers = [refusal, answer]
+
+    async def send(self, request):
+        return answers.pop(0)
+
+    async def known(self):
+        """Look nothing up."""
+
+    monkeypatch.setattr(GroupCoordinator, "_send_req", send)
+    monkeypatch.setattr(GroupCoordinator, "ensure_coordinator_known", known)
+    lost, coordinator = [], object.__new__(ToldCoordinator)
+    coordinator.coordinator_dead = lambda: lost.append(error)
+    coordinator.group_id, coordinator._retry_backoff_ms = "streams", 0
+    found = await coordinator.fetch_committed_offsets([here])
+    assert {tp: one.offset for tp, one in found.items()} == {here: 7}
+    assert lost == [error] * dead

@@ -1,0 +1,43 @@
+"""A recovery is of one assignment: it ends with it, not when the next one begins."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from faust.tables.recovery import RebalanceAgain, Recovery
+
+from streams.engine.recovery import ExactRecovery
+
+
+@pytest.fixture
+async def recovery(monkeypatch):
+    """A recovery that has begun."""
+
+    async def begun(*_, **__):
+        """Do nothing."""
+
+    monkeypatch.setattr(Recovery, "on_rebalance", begun)
+    app = SimpleNamespace(
+        conf=SimpleNamespace(stream_recovery_delay=0.0), engine=SimpleNamespace(epoch=2), consumer_generation_id=1
+    )
+    recovery = ExactRecovery(app, SimpleNamespace())
+    await recovery.on_rebalance(set(), set(), set(), 1)
+    return recovery
+
+
+async def test_no_step_follows_one_in_which_the_assignment_was_revoked(recovery):
+    """The next step would let batches flow to an assignment whose tables it knows nothing of."""
+    steps = []
+
+    async def step(epoch):
+        steps.append(epoch)
+        recovery.app.engine.epoch = epoch
+
+    await recovery._wait(step(2))
+    with pytest.raises(RebalanceAgain):
+        await recovery._wait(step(3))
+    with pytest.raises(RebalanceAgain):
+        await recovery._wait(step(4))
+    assert steps == [2, 3]
+    await recovery.on_rebalance(set(), set(), set(), 1)
+    await recovery._wait(asyncio.sleep(0))
