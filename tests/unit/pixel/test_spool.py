@@ -2,6 +2,7 @@ import asyncio
 import errno
 import os
 import stat
+import threading
 from unittest.mock import Mock
 
 import pytest
@@ -225,23 +226,30 @@ class TestSpool:
     async def test_who_writes_without_end_lets_the_drainer_in(self, tmp_path):
         """Under load there is always a next group: the segment being written is closed between two of them."""
         spool = spool_in(tmp_path, segment_size=1 << 20, limit=1 << 30)
-        closed = False
+        loop, senders, write, closed = asyncio.get_running_loop(), [], spool._write, threading.Event()
 
-        async def send(number: int) -> None:
-            while not closed:
-                await spool.append([placed(number)])
+        async def send() -> None:
+            senders.append(asyncio.create_task(spool.append([placed(1)])))
+            await asyncio.sleep(0)  # it waits for the next group
 
-        senders = [asyncio.create_task(send(number)) for number in range(8)]
-        await until("they write", lambda: spool.size > 0)
+        def write_and_find_more(data: bytes) -> None:
+            write(data)
+            if not closed.is_set():
+                asyncio.run_coroutine_threadsafe(send(), loop).result()
+
+        spool._write = write_and_find_more
+        await send()
+        await until("it writes", lambda: spool.size > 0)
         try:
             async with asyncio.timeout(60):
                 segment = await spool.oldest()
         finally:
-            closed = True
-            await asyncio.gather(*senders)
+            closed.set()
+            while not all(sender.done() for sender in senders):
+                await asyncio.gather(*senders)
 
         assert segment is not None
-        size = spool._sizes[segment]
+        size = segment.stat().st_size
         await spool.append([placed(1)])
         assert segment.stat().st_size == size
         spool.close()
