@@ -44,6 +44,7 @@ class BatchConsumer(driver.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._on_their_way: set[tuple[str, int]] = set()
+        self._sought: tuple[dict[tuple[str, int], int], int] | None = None
 
     def _new_consumer_thread(self) -> FetchThread:
         return FetchThread(self, loop=self.loop, beacon=self.beacon)
@@ -51,8 +52,8 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Seek every input to its committed offset, and only then let batches be delivered.
 
-        Faust resumes source partitions before it calls this: a batch fetched in between would be counted twice. So
-        the engine delivers nothing until `begin`.
+        Faust resumes source partitions before it calls this: a batch fetched in between would be counted twice. And it
+        empties its queues afterwards: a batch in one would never arrive. So the engine delivers nothing until `begin`.
 
         Raises:
             Fatal: the broker does not answer; Faust would give up after 90 s, and leave it at that.
@@ -94,7 +95,13 @@ class BatchConsumer(driver.Consumer):
                 raise RuntimeError(f"no position in {tp} after the seek")
             self._thread.positions[_plain(tp)] = position
             positions[tp.topic, tp.partition] = position
-        engine.begin(positions, epoch)
+        self._sought = positions, epoch
+
+    def begin(self) -> None:
+        """Have the engine begin where the inputs were sought to, if there are any: everything flows."""
+        sought, self._sought = self._sought, None
+        if sought is not None:
+            self.app.engine.begin(*sought)
 
     async def _tell_what_is_forgotten(self, new: list[TopicPartition]) -> None:
         """Say where input begins anew although it was consumed before.

@@ -76,7 +76,7 @@ INTERNALS: Final = (
     Internal(f"{_RECOVERY}._wait", "recovery", "wrapped: stands before each step; given coroutines", "ec7429b70176"),
     Internal(f"{_RECOVERY}.on_rebalance", "recovery", "wrapped: has the recovery begin anew", "aa4d997a1795"),
     Internal(f"{_RECOVERY}._restart_recovery", "recovery", "waits on signal_recovery_end.wait()", "6bd8a8558a2d"),
-    Internal(f"{_RECOVERY}.on_recovery_completed", "consumer", "resumes partitions BEFORE perform_seek", "6ef567acf072"),
+    Internal(f"{_RECOVERY}.on_recovery_completed", "recovery", "resumes partitions BEFORE perform_seek, and the flow control AFTER it", "6ef567acf072"),
     Internal(f"{_RECOVERY}._seek_offsets", "recovery", "seeks each changelog to its persisted offset", "19598ca63d94"),
     Internal(f"{_RECOVERY}._build_highwaters", "recovery", "end offset - 1, of read-committed end offsets", "91b4cc0d3724"),
     Internal(f"{_RECOVERY}.need_recovery", "recovery", "highwater - active_offsets > 0 for any partition", "fd1dc345b5d5"),

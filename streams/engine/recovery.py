@@ -64,6 +64,11 @@ class ExactRecovery(Recovery):
         """What Faust waits for."""
         return _Caught(self)
 
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Complete it as Faust does, and only then have batches delivered: its last step empties its queues."""
+        await super().on_recovery_completed(generation_id)
+        self.app.consumer.begin()
+
     def reached(self, tp: Any, position: int) -> None:
         """Take note of how far a changelog has been read."""
         if tp in self.active_tps:

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.errors import KafkaError
+from mode.utils.queues import FlowControlEvent
 
 from connectors.kafka.admin import open_admin
 from connectors.kafka.ports import free_ports
@@ -26,6 +27,7 @@ from streams.engine.settings import EffectSettings
 from streams.engine.transaction import EXIT_CLOCK, EXIT_FENCED, Transaction
 from streams.engine.turn import Turn
 from streams.engine.twins import know_fenced_instances, reason_to_leave
+from streams.engine.worker import Worker
 from tests.crash.engine.running import COUNTS, HEARD, SHARD, Counting, committed, outcome_of, put, rows, running
 from tests.waiting import until
 
@@ -379,3 +381,28 @@ async def test_a_worker_goes_on_after_a_rebalance_that_came_while_nothing_did(ka
                     rows(each, COUNTS, shard).get("n") == 2 for each in (one, two) for shard in each.engine.shards
                 ),
             )
+
+
+async def test_no_batch_is_on_its_way_while_faust_empties_its_queues(kafka, tmp_path, monkeypatch):
+    """It resumes its flow at the end of a recovery, and that empties them: the partition would wait for ever."""
+    delivering, resume = [], FlowControlEvent.resume
+
+    def resumed(flow):
+        delivering.extend(worker.engine.live for worker in workers if worker.app and worker.app.flow_control is flow)
+        resume(flow)
+
+    workers, build = [], Worker.__init__
+
+    def built(worker, *args, **kwargs):
+        build(worker, *args, **kwargs)
+        workers.append(worker)
+
+    monkeypatch.setattr(FlowControlEvent, "resume", resumed)
+    monkeypatch.setattr(Worker, "__init__", built)
+    for _ in range(2):  # the second one restores its tables first
+        async with running(kafka, tmp_path) as worker:
+            before = rows(worker, COUNTS).get("n", 0)
+            await put(kafka, b"1")
+            await until("counted", lambda: rows(worker, COUNTS).get("n", 0) == before + 1)  # noqa: B023  awaited here
+    assert delivering
+    assert not any(delivering)

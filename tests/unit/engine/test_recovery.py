@@ -41,3 +41,16 @@ async def test_no_step_follows_one_in_which_the_assignment_was_revoked(recovery)
     assert steps == [2, 3]
     await recovery.on_rebalance(set(), set(), set(), 1)
     await recovery._wait(asyncio.sleep(0))
+
+
+async def test_batches_are_delivered_when_faust_has_emptied_its_queues(recovery, monkeypatch):
+    """It does so with its last step: a batch in one of them would be on its way for ever."""
+    steps = []
+
+    async def completed(recovery, generation_id):
+        steps.append(generation_id)
+
+    monkeypatch.setattr(Recovery, "on_recovery_completed", completed)
+    recovery.app.consumer = SimpleNamespace(begin=lambda: steps.append("begin"))
+    await recovery.on_recovery_completed(7)
+    assert steps == [7, "begin"]
