@@ -169,9 +169,20 @@ class ExpiringMemoryPart:
             if key not in rows or self._written_in(key) != bucket:
                 noted[bucket].append(key)
             rows[key] = STAMP.pack(record.timestamp) + value
+        if noted.keys() - self._buckets.keys():
+            self._forget_before(max(noted) - BUCKETS)
         for bucket, keys in noted.items():
             self._buckets.setdefault(bucket, []).append(tuple(keys))
         self.position = position
+
+    def _forget_before(self, bucket: int) -> None:
+        """Forget, of buckets whose time is over, the keys that have left: nobody asks a standby what has expired."""
+        while self._buckets and (oldest := min(self._buckets)) < bucket:
+            left = tuple(key for keys in self._buckets[oldest] for key in keys if self._written_in(key) == oldest)
+            if left:
+                self._buckets[oldest] = [left]
+                return
+            del self._buckets[oldest]
 
     def caught_up(self) -> None:
         """Do nothing, as above."""

@@ -118,6 +118,22 @@ class TestExpiry:
         assert overdue <= offered
 
 
+def test_a_standby_forgets_what_its_owner_has_removed():
+    """Nobody asks it what has expired: it would note the keys of every day that it stands by."""
+    part, hour = memory_part(EXPIRING), DAY_MS // 24
+
+    def record(number, value, at):
+        return SimpleNamespace(key=b"%d" % number, value=value, timestamp=at)
+
+    for number in range(240):
+        at = START + number * hour
+        gone = [record(number - 25, None, at)] if number >= 25 else []
+        part.restore([record(number, b"1", at), *gone], number)
+    assert len(rows(part)) == 25
+    assert sum(len(keys) for noted in part._buckets.values() for keys in noted) <= 30
+    assert part.expired(START + 240 * hour, 1000) == [str(number) for number in range(215, 240)]
+
+
 def test_the_garbage_collector_has_nothing_to_walk_through():
     """Rows and the order of their expiry are texts and bytes in containers that Python stops watching."""
     part = memory_part(EXPIRING)
