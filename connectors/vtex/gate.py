@@ -90,7 +90,7 @@ class Gate:
 @dataclass(slots=True)
 class _Entry:
     gate: Gate
-    stores: set[str] = field(default_factory=set)
+    stores: dict[str, StoreConnection] = field(default_factory=dict)
 
 
 class Gates:
@@ -104,28 +104,38 @@ class Gates:
         self._settings = settings
         self._entries: dict[tuple[str, str], _Entry] = {}
 
-    def enter(self, store: StoreConnection, connected: Iterable[StoreConnection]) -> Gate:
-        """Return the gate of a store's account.
-
-        Args:
-            store: about to be read.
-            connected: every store there is: those of one account that other pollers read have their share of it.
-        """
+    def enter(self, store: StoreConnection) -> Gate:
+        """Return the gate of the account of a store that is about to be read; `share` gives it its calls."""
         key = _account(store.vtex)
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = _Entry(Gate(store.vtex.account, self._settings, 60))
-        entry.stores.add(store.store)
-        sharing = {other.store for other in connected if _account(other.vtex) == key} | entry.stores
-        allowed = (store.vtex.calls_per_minute or self._settings.per_minute) * (1 - self._settings.floor)
-        entry.gate.budget.limit(allowed * len(entry.stores) / len(sharing))
+        entry.stores[store.store] = store
         return entry.gate
 
     def leave(self, store: StoreConnection) -> None:
         """Give a store's place back; the gate stays, since its pauses still hold."""
         entry = self._entries.get(_account(store.vtex))
         if entry is not None:
-            entry.stores.discard(store.store)
+            entry.stores.pop(store.store, None)
+
+    def share(self, connected: Iterable[StoreConnection]) -> None:
+        """Give each account what is ours of its calls; whenever a store comes, goes or changes, here or elsewhere.
+
+        Args:
+            connected: every store there is: those of one account that other pollers read have their share of it.
+        """
+        reading: dict[tuple[str, str], set[str]] = {}
+        for store in connected:
+            if not store.paused:
+                reading.setdefault(_account(store.vtex), set()).add(store.store)
+        for key, entry in self._entries.items():
+            if entry.stores:
+                told = [store.vtex.calls_per_minute or self._settings.per_minute for store in entry.stores.values()]
+                allowed = min(told) * (1 - self._settings.floor)
+                entry.gate.budget.limit(
+                    allowed * len(entry.stores) / len(reading.get(key, set()) | entry.stores.keys())
+                )
 
 
 def _account(access: VtexAccess) -> tuple[str, str]:

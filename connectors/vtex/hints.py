@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import structlog
@@ -31,12 +31,27 @@ Releases = dict[Item, list[Callable[[], None]]]
 """What to call when an item needs no keeping any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """An item that could not be read: when it is tried again, and how often it was."""
+
+    at: float
+    tried: int
+    releases: list[Callable[[], None]]
+
+
 class Inbox:
-    """Hints that wait, each document once."""
+    """Hints that wait, each document once; they outlive the readers, which end when the store is opened anew.
+
+    Attributes:
+        filled: set while something is to be read at once.
+        later: what could not be read, and is read again later.
+    """
 
     def __init__(self) -> None:
         self._items: Releases = {}
         self.filled = asyncio.Event()
+        self.later: dict[Item, Postponed] = {}
 
     def put(self, item: Item, release: Callable[[], None]) -> None:
         """Take a hint; `release` is called when it needs no keeping any more."""
@@ -62,13 +77,8 @@ class Inbox:
         """Release everything unread: the store is paused or gone."""
         for releases in self.take().values():
             _release(releases)
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    at: float
-    tried: int
-    releases: list[Callable[[], None]]
+        while self.later:
+            _release(self.later.popitem()[1].releases)
 
 
 class HintReader:
@@ -83,7 +93,6 @@ class HintReader:
         self._people = people
         self._purchases = purchases
         self._inbox = inbox
-        self._failed: dict[Item, _Failed] = {}
 
     async def look(self) -> None:
         """Wait for hints, or until one that failed is due, and read what they name.
@@ -104,14 +113,16 @@ class HintReader:
             self._postpone(item, items[item], error)
 
     def _due_in(self) -> float | None:
-        due = min((each.at for each in self._failed.values()), default=None)
+        due = min((each.at for each in self._inbox.later.values()), default=None)
         return None if due is None else max(0.0, due - time.monotonic())
 
     def _with_due(self, items: Releases) -> Releases:
         """Return items with those that failed and are due or named again, and all that is to be released for them."""
-        now = time.monotonic()
-        due = [item for item, each in self._failed.items() if each.at <= now or item in items]
-        return items | {item: [*self._failed[item].releases, *items.get(item, ())] for item in due}
+        now, later = time.monotonic(), self._inbox.later
+        for item in [item for item, each in later.items() if each.at <= now or item in items]:
+            items[item] = [*later[item].releases, *items.get(item, ())]
+            later[item] = replace(later[item], releases=[])
+        return items
 
     async def _read(self, items: Releases) -> dict[Item, VtexError]:
         """Read and release items; returns those that could not be read while others could."""
@@ -151,18 +162,18 @@ class HintReader:
         await self._people.emit((id for kind, id in items if kind == "customer"), "hint", Urgency.HINT)  # noqa: A001
         await self._orders([id for kind, id in items if kind == "order"])  # noqa: A001
         for item, releases in items.items():
-            self._failed.pop(item, None)
+            self._inbox.later.pop(item, None)
             _release(releases)
 
     def _postpone(self, item: Item, releases: list[Callable[[], None]], error: VtexError) -> None:
-        tried = self._failed[item].tried if item in self._failed else 0
+        tried = self._inbox.later[item].tried if item in self._inbox.later else 0
         if tried < len(LATER_S):
-            self._failed[item] = _Failed(time.monotonic() + LATER_S[tried], tried + 1, releases)
+            self._inbox.later[item] = Postponed(time.monotonic() + LATER_S[tried], tried + 1, releases)
             return
         log.error(
             "what a hint names cannot be read: given up", store=self._source.name, kind=item[0], reason=str(error)
         )
-        self._failed.pop(item, None)
+        self._inbox.later.pop(item, None)
         _release(releases)
 
     async def _orders(self, ids: list[str]) -> None:

@@ -33,6 +33,8 @@ BATCH_BYTES: Final = 512 * 1024
 HEADERS: Final = list(CONTENT_TYPE)
 NO_HEADERS: Final[list[tuple[str, bytes]]] = []
 START_S: Final = 60.0
+STOP_S: Final = 5.0
+LET_GO_S: Final = 0.1
 
 
 class Fenced(Exception):  # noqa: N818  what has happened to its reader
@@ -124,11 +126,27 @@ class Journal:
         await self._stop()
 
     async def _stop(self) -> None:
-        """Close the connections; a transaction left open is aborted by the next owner's fencing."""
+        """Close the connections; a transaction left open is aborted by the next owner's fencing.
+
+        Not by aiokafka's `stop`, which waits for deliveries: given up where the broker is away, it leaves sender and
+        connections behind, for ever and for each time that the store is opened.
+        """
         try:
-            await asyncio.wait_for(self._producer.stop(), timeout=5)
+            async with asyncio.timeout(STOP_S):
+                await self._let_go()
         except (KafkaError, TimeoutError, OSError) as error:
             log.info("a journal did not close cleanly", store=self.store, error=type(error).__name__)
+
+    async def _let_go(self) -> None:
+        producer: Any = self._producer
+        producer._closed = True  # noqa: SLF001  else its end warns
+        sender = producer._sender.sender_task  # noqa: SLF001  else nothing ends it
+        try:
+            while sender is not None and not sender.done():
+                sender.cancel()  # the first time it goes on with what it has asked the broker
+                await asyncio.wait([sender], timeout=LET_GO_S)
+        finally:
+            await producer.client.close()
 
     async def write(self, build: Build) -> Step:
         """Commit a step, and call what wanted to hear of it; returns the step.

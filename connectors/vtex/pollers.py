@@ -86,7 +86,8 @@ class Pollers:
     async def _keep(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), REVIVE_S)
+                async with asyncio.timeout(REVIVE_S):
+                    await self._changed.wait()
             self._changed.clear()
             async with self._turn:
                 await self._reconcile()
@@ -100,18 +101,23 @@ class Pollers:
         for name, store in self._wanted().items():
             if name not in self._running:
                 self._start(store)
-        for name in self._inboxes.keys() - self._wanted().keys():
+        self._gates.share(self._directory.all())
+        # Of what is being given away nothing is released: its next owner reads it.
+        for name in [name for name in self._inboxes.keys() - self._wanted().keys() if self._ours(name)]:
             self._inboxes.pop(name).close()
 
+    def _ours(self, store: str) -> bool:
+        return self.owns(shard_of(store, self._around.partitions))
+
     def _wants(self, store: StoreConnection) -> bool:
-        return not store.paused and shard_of(store.store, self._around.partitions) in self._owned
+        return not store.paused and self._ours(store.store)
 
     def _wanted(self) -> dict[str, StoreConnection]:
         return {store.store: store for store in self._directory.all() if self._wants(store)}
 
     def _start(self, store: StoreConnection) -> None:
         inbox = self._inboxes.setdefault(store.store, Inbox())
-        gate = self._gates.enter(store, self._directory.all())
+        gate = self._gates.enter(store)
         poller = StorePoller(store, gate, inbox, self._around)
         task = asyncio.create_task(poller.run(), name=store.store)
         task.add_done_callback(_tell)

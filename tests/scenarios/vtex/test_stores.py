@@ -6,7 +6,9 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from connectors.vtex.journal import Fenced, Journal, Step
+from connectors.kafka.embedded import EmbeddedKafka
+from connectors.kafka.provisioning import provision
+from connectors.vtex.journal import Fenced, Journal, JournalBroken, Step
 from sandbox.vtex.hostility import Hostility
 from sandbox.vtex.serve import serving
 from sandbox.vtex.shop import Shop
@@ -161,3 +163,18 @@ async def test_a_reader_that_is_cancelled_leaves_a_whole_step(kafka):
         await journal.write(lambda step: _event(step, b"two"))
     subjects = [event["subject"] for event in await events(kafka)]
     assert subjects in (["one", "two"], ["two"])
+
+
+async def test_a_journal_whose_broker_is_silent_leaves_nothing_behind():
+    """Opened again and again while the broker is away, each would have left its sender and connections for ever."""
+    async with EmbeddedKafka() as own:
+        kafka = own.connection()
+        await provision(kafka, partitions=PARTITIONS, replication=1)
+        before = asyncio.all_tasks()
+        [node] = own.nodes.values()
+        async with Journal(kafka, "acme", PARTITIONS, 1.0) as journal:
+            await journal.write(lambda step: _event(step, b"one"))
+            node.freeze()
+            with pytest.raises(JournalBroken):
+                await journal.write(lambda step: _event(step, b"two"))
+        assert asyncio.all_tasks() == before

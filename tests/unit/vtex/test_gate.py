@@ -43,17 +43,26 @@ def test_a_429_silences_the_account(asked, silent):
 
 
 def test_stores_of_one_account_share_its_budget():
-    """Also with stores that other pollers read; the floor is left to the shop."""
+    """Also with stores that other pollers read, whenever they come and go; the floor is left to the shop."""
     acme, other = store_of(Shop("acme")), store_of(Shop("acme")).model_copy(update={"store": "acme-outlet"})
     gates = Gates(replace(SETTINGS, per_minute=6000, floor=0.4))
-    alone = gates.enter(acme, [acme])
-    assert alone.budget.rate == 60
-    shared = gates.enter(acme, [acme, other])
-    assert shared is alone
-    assert shared.budget.rate == 30
-    assert gates.enter(other, [acme, other]).budget.rate == 60
+    gate = gates.enter(acme)
+    gates.share([acme])
+    assert gate.budget.rate == 60
+    gates.share([acme, other])
+    assert gate.budget.rate == 30
+    gates.share([acme, other.model_copy(update={"paused": True})])
+    assert gate.budget.rate == 60
+    assert gates.enter(other) is gate
+    gates.share([acme, other])
+    assert gate.budget.rate == 60
+    gates.leave(other)
+    gates.share([acme, other])
+    assert gate.budget.rate == 30
     foreign = store_of(Shop("beta"), calls_per_minute=600)
-    assert gates.enter(foreign, [acme, foreign]).budget.rate == 6
+    slow = gates.enter(foreign)
+    gates.share([acme, foreign])
+    assert slow.budget.rate == 6
 
 
 async def test_one_scroll_at_a_time():

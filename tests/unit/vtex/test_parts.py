@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connectors.vtex.documents import gather
 from connectors.vtex.errors import KeyRefused, Unavailable
-from connectors.vtex.hints import HintReader, Inbox
+from connectors.vtex.hints import HintReader, Inbox, Postponed
 from connectors.vtex.inventory import Inventory
 from connectors.vtex.journal import Fenced
 from connectors.vtex.offsets import Offsets
@@ -149,6 +149,36 @@ class TestHints:
         await reader.look()
         assert released[-2:] == [ids[1], "named again"]
         assert journal.latest().keys() == {*ids, new}
+
+    async def test_one_that_could_not_be_read_outlives_its_reader(self, monkeypatch):
+        """The store was opened anew: who reads then tries it again, and releases it; or the store goes."""
+        monkeypatch.setattr("connectors.vtex.hints.LATER_S", (0.0, 3600.0))
+        shop, journal, released = Shop("acme"), MemoryJournal(), []
+        reader, inbox = self._reader(shop, journal)
+        customer, broken = (shop.put_customer({"email": f"c{n}@shop.example"}) for n in range(2))
+        document = reader._source.master.document
+
+        async def answered(entity, one, *rest):
+            if one == broken:
+                raise Unavailable("500")
+            return await document(entity, one, *rest)
+
+        reader._source.master.document = answered
+        for one in (broken, customer):
+            inbox.put(("customer", one), lambda one=one: released.append(one))
+        await reader.look()
+        assert (released, len(inbox.later)) == ([customer], 1)
+        people = People(source := source_of(shop, journal))
+        await HintReader(source, people, Purchases(source, people), inbox).look()
+        assert (released, inbox.later) == ([customer, broken], {})
+        reader._source.master.document = document
+        reader._source.client._headers["X-VTEX-API-AppToken"] = "wrong"
+        inbox.later["customer", broken] = Postponed(0.0, 1, [lambda: released.append("closed")])
+        for _ in range(2):
+            with pytest.raises(KeyRefused):
+                await reader.look()
+        inbox.close()
+        assert released == [customer, broken, "closed"]
 
     async def test_one_that_is_never_answered_is_given_up(self, monkeypatch):
         """After the last try it is released: it would be read again by every poller to come."""

@@ -10,13 +10,13 @@ from connectors.kafka.connection import KafkaConnection
 from connectors.vtex import people as people_module
 from connectors.vtex.budget import Urgency
 from connectors.vtex.masterdata import MasterData
-from connectors.vtex.pollers import Pollers
+from connectors.vtex.pollers import Pollers, _Running
 from connectors.vtex.serve import Group
 from connectors.vtex.store import Surroundings
 from connectors.vtex.turns import CALLS, PART, Turns
 from sandbox.vtex.bulk import fill
 from sandbox.vtex.shop import Shop
-from tests.unit.vtex.memory import QUICK, MemoryJournal, client_of, customers
+from tests.unit.vtex.memory import QUICK, MemoryJournal, client_of, customers, store_of
 from tests.unit.vtex.reading import readers
 
 
@@ -122,3 +122,34 @@ async def test_a_hint_of_a_partition_that_is_being_given_away_is_left_to_its_nex
     group._hint(1, SimpleNamespace(key=b"acme", value=value, offset=8))
     assert group._offsets.due() == {1: 9}
     await group._consumer.stop()
+
+
+async def test_hints_are_not_done_because_their_partition_is_given_away_while_stores_are_stopped():
+    """A store is being stopped when the group is told to give up: what waits for the others is their next owner's."""
+    store, pausing = store_of(Shop("acme")), store_of(Shop("beta")).model_copy(update={"paused": True})
+    rows = {row.store: row for row in (store, pausing)}
+    around = Surroundings(None, None, QUICK, 1, None, None)
+    pollers = Pollers(SimpleNamespace(get=rows.get, all=lambda: tuple(rows.values())), around)
+    pollers.own([0])
+    done, ending = [], asyncio.Event()
+    pollers.inbox("acme").put(("customer", "c1"), lambda: done.append("acme"))
+
+    async def slow():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await ending.wait()
+
+    pollers._running["beta"] = _Running(pausing, asyncio.create_task(slow()))
+    pollers._running["acme"] = _Running(store, asyncio.create_task(asyncio.Event().wait()))
+    pollers._gates.enter(pausing)
+    await asyncio.sleep(0)
+    async with pollers._turn:
+        reconciling = asyncio.create_task(pollers._reconcile())
+        await asyncio.sleep(0)
+        giving_up = asyncio.create_task(pollers.give_up())
+        await asyncio.sleep(0)
+        ending.set()
+        await reconciling
+    await giving_up
+    assert done == []
