@@ -6,11 +6,19 @@ from base64 import b64decode
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+import structlog
+
+from connectors.kafka.errors import WrongKey
+from connectors.pixel.answers import busy
 from connectors.pixel.limits import Bucket
+from connectors.pixel.request import Refused
 from connectors.pixel.settings import CollectorSettings
 from schemas.partition import shard_of
 from schemas.stores import Former, StoreConnection
 
+log = structlog.get_logger()
+
+_CLOSED: Final = busy("The store's secrets do not open with the collector's key: its operator is told why.", 60)
 _BEARER: Final = b"bearer"
 _BASIC: Final = b"basic "
 
@@ -32,7 +40,11 @@ class Opener(Protocol):
     """What the collector needs of `connectors.kafka.secrets.SecretBox`."""
 
     def unseal(self, sealed: str) -> str:
-        """Return the secret itself."""
+        """Return the secret itself.
+
+        Raises:
+            WrongKey: it was sealed with another key.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,10 @@ class Admitted:
 
 
 class Admission:
-    """Finds the store of a request; caches what it unsealed for as long as the store's row is the same."""
+    """Finds the store of a request; caches what it unsealed for as long as the store's row is the same.
+
+    A store whose secrets do not open is refused with 503, so that its senders keep what they have; see `keys.py`.
+    """
 
     def __init__(self, directory: Directory, secrets: Opener, settings: CollectorSettings, partitions: int) -> None:
         self._directory = directory
@@ -73,6 +88,7 @@ class Admission:
         self._settings = settings
         self._partitions = partitions
         self._known: dict[str, Admitted] = {}
+        self._closed: dict[str, StoreConnection] = {}
 
     def by_business(self, business_id: str) -> Admitted | None:
         """Return the store that a public business id names."""
@@ -83,13 +99,23 @@ class Admission:
         return self._admit(self._directory.get(store))
 
     def by_token(self, token: str) -> Admitted | None:
-        """Return the store whose back end holds this token; every token is compared, in constant time."""
-        found = None
+        """Return the store whose back end holds this token; every token is compared, in constant time.
+
+        Raises:
+            Refused: 503 when nobody's is, and some store's cannot be opened.
+        """
+        found, closed = None, None
         for connection in self._directory.all():
-            admitted = self._admit(connection)
+            try:
+                admitted = self._admit(connection)
+            except Refused as refused:
+                closed = refused  # the others' back ends are not to suffer for it
+                continue
             for taken in admitted.server_token.taken() if admitted else ():
                 if hmac.compare_digest(taken.encode(), token.encode()):
                     found = admitted
+        if found is None and closed is not None:
+            raise closed  # it may be that store's
         return found
 
     def _admit(self, connection: StoreConnection | None) -> Admitted | None:
@@ -98,8 +124,20 @@ class Admission:
         known = self._known.get(connection.store)
         if known is not None and known.connection is connection:
             return known
+        if self._closed.get(connection.store) is connection:
+            raise Refused(_CLOSED)
+        try:
+            known = self._opened(connection, known.bucket if known else None)
+        except WrongKey as error:
+            self._closed[connection.store] = connection
+            log.error("a store's events are not taken, they are answered 503", store=connection.store, error=str(error))  # noqa: TRY400  the text says all
+            raise Refused(_CLOSED) from None
+        self._known[connection.store] = known
+        return known
+
+    def _opened(self, connection: StoreConnection, bucket: Bucket | None) -> Admitted:
         settings = self._settings
-        known = Admitted(
+        return Admitted(
             name=connection.store,
             partition=shard_of(connection.store, self._partitions),
             secret=self._secrets.unseal(connection.hash_secret).encode(),
@@ -109,10 +147,8 @@ class Admission:
             hook_secret=self._held(connection.hook_secret, connection.hook_secret_before),
             server_token=self._held(connection.server_token, connection.server_token_before),
             connection=connection,
-            bucket=known.bucket if known else Bucket(settings.rate, settings.burst),
+            bucket=bucket or Bucket(settings.rate, settings.burst),
         )
-        self._known[connection.store] = known
-        return known
 
     def _held(self, sealed: str, before: Former | None) -> Held:
         if before is None:

@@ -142,9 +142,10 @@ class Outlet:
                     self._metrics.spooled.inc(len(group.records))
             except Exception as error:
                 # Whatever it is: who waits must hear of it, and the lane must go on.
-                if not isinstance(error, SpoolFullError):
-                    log.exception("records could neither be sent nor kept")
                 group.fail(error)
+                if not isinstance(error, SpoolFullError):
+                    with contextlib.suppress(OSError):  # of the log itself
+                        log.exception("records could neither be sent nor kept")
             else:
                 group.succeed()
         lane.flying = False
@@ -175,7 +176,8 @@ class Outlet:
         self._metrics.acknowledged.inc(len(records))
         self.back()
         if self._unacknowledged.over():
-            log.info("kafka acknowledges again", spooled_bytes=self._spool.size)
+            with contextlib.suppress(OSError):
+                log.info("kafka acknowledges again", spooled_bytes=self._spool.size)
         return True
 
     async def partitions(self, topic: str) -> int:
@@ -212,7 +214,8 @@ class Outlet:
             self.away = True
             self._metrics.kafka_away.set(1)
         if self._unacknowledged.due():
-            log.warning("kafka does not acknowledge: accepted events go to the spool", why=why)
+            with contextlib.suppress(OSError):  # a log on a full disk keeps no record from the spool
+                log.warning("kafka does not acknowledge: accepted events go to the spool", why=why)
 
     async def _keep_connected(self) -> None:
         unreachable = Seldom()

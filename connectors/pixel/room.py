@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,18 +32,20 @@ class Room:
         """Remember that nothing could be kept; a log tells it once, and ever more seldom while it lasts."""
         self.trouble = why
         if self._telling.due():
-            log.warning(
-                "the spool takes nothing: until it does or Kafka is back requests are answered 503; make room on its"
-                " disk, or raise COLLECTOR_SPOOL_LIMIT",
-                folder=str(self._folder),
-                why=why,
-            )
+            with suppress(OSError):  # the log may stand on the same full disk
+                log.warning(
+                    "the spool takes nothing: until it does or Kafka is back requests are answered 503; make room on"
+                    " its disk, or raise COLLECTOR_SPOOL_LIMIT",
+                    folder=str(self._folder),
+                    why=why,
+                )
 
     def found(self) -> None:
         """Forget the trouble."""
         self.trouble = None
         if self._telling.over():
-            log.info("the spool takes events again", folder=str(self._folder))
+            with suppress(OSError):
+                log.info("the spool takes events again", folder=str(self._folder))
 
     async def probe(self) -> None:
         """Look for the end of a trouble: who was refused may be sending elsewhere, so no event would find it."""

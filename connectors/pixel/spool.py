@@ -46,14 +46,10 @@ class Spool:
         self._file: int | None = None
         self._written = 0
         self._last_name = 0
-        self._sizes: dict[Path, int] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = f"{time.time_ns():020d}-{os.getpid()}"
-        # Locked before it gets its name: a folder without a lock is a dead process's.
-        unborn = folder / f".{name}"
-        unborn.mkdir(mode=0o700)
-        self._lock = _lock(unborn / _LOCK)
-        self._folder = unborn.rename(folder / name)
+        # A dead process's first: on a full disk there is no room for another, and what waits in it must be sent on.
+        self._folder, self._lock = _inherited(folder) or _new(folder)
+        self._sizes = {segment: segment.stat().st_size for segment in self._folder.glob(f"*{_SUFFIX}")}
         _sync_folder(folder)
         self.room = Room(self._folder)
         self.adopt()
@@ -195,8 +191,8 @@ class Spool:
     def adopt(self) -> int:
         """Take over the segments of processes that are gone; returns how many."""
         adopted = 0
-        for folder in sorted(self._root.iterdir()):
-            if folder == self._folder or folder.name.startswith(".") or not folder.is_dir():
+        for folder in _folders(self._root):
+            if folder == self._folder:
                 continue
             try:
                 lock = _lock(folder / _LOCK)
@@ -230,6 +226,32 @@ class Spool:
                 (self._folder / _LOCK).unlink(missing_ok=True)
                 self._folder.rmdir()
         os.close(self._lock)
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(one for one in root.iterdir() if one.is_dir() and not one.name.startswith("."))
+
+
+def _inherited(root: Path) -> tuple[Path, int] | None:
+    """Return a dead process's folder and its lock, if there is one."""
+    for folder in _folders(root):
+        with contextlib.suppress(OSError):
+            lock = _lock(folder / _LOCK)
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.fstat(lock), (folder / _LOCK).stat()):
+                    (folder / PROBE_FILE).unlink(missing_ok=True)
+                    return folder, lock
+            os.close(lock)  # somebody else has just adopted and removed it
+    return None
+
+
+def _new(root: Path) -> tuple[Path, int]:
+    """Make a folder; it is locked before it gets its name, since one without a lock is a dead process's."""
+    name = f"{time.time_ns():020d}-{os.getpid()}"
+    unborn = root / f".{name}"
+    unborn.mkdir(mode=0o700)
+    lock = _lock(unborn / _LOCK)
+    return unborn.rename(root / name), lock
 
 
 def lock_of(folder: Path) -> int:

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from connectors.kafka.connection import KafkaConnection
+from connectors.kafka.errors import WrongKey
 from connectors.pixel.admission import Admission
 from connectors.pixel.app import Collector
 from connectors.pixel.connection import Connection
@@ -61,6 +62,8 @@ class PrefixBox:
     """Opens what `store_connection` sealed."""
 
     def unseal(self, sealed: str) -> str:
+        if sealed.startswith("foreign:"):
+            raise WrongKey("give the key with which the store was connected")
         return sealed.removeprefix("sealed:")
 
 

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from connectors.pixel.limits import Bucket
 from schemas.events import CloudEvent
@@ -427,6 +428,24 @@ class TestOtherEndpoints:
         assert await told("old-hook") == [status, status]
         assert await told("hook-secret") == [200, 200]
         assert [await sent("old-token-of-acme"), await sent("server-token-of-acme")] == [status, 200]
+
+    async def test_a_store_whose_secrets_do_not_open_costs_no_other(self, make_bench):
+        """Its senders keep what they have (503), it is told once, and others' back ends are known."""
+        other = store_connection(store="beta", hash_secret="foreign:x")
+        other = other.model_copy(update={"hellotext": other.hellotext.model_copy(update={"business_id": "BIDB"})})
+        bench = make_bench(other, store_connection())
+
+        async def sent(token: str) -> int:
+            headers = {"origin": "", "authorization": f"Bearer {token}"}
+            return (await bench.post(EVENTS, {"action": "x"}, headers)).status
+
+        with capture_logs() as logs:
+            statuses = [await sent(token) for token in ("BIDB", "BID123", "server-token-of-acme", "somebody's token")]
+
+        assert statuses == [503, 200, 200, 503]
+        assert [(entry["store"], entry["error"]) for entry in logs] == [
+            ("beta", "give the key with which the store was connected")
+        ]
 
     async def test_a_signed_report_is_believed(self, make_bench):
         """HMAC-SHA-256 of the body with the store's secret; of another body it is nothing."""

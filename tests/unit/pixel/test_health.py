@@ -118,6 +118,19 @@ def acknowledging(make_bench):
 
 
 class TestADisksErrors:
+    async def test_a_log_on_the_same_full_disk_leaves_nobody_waiting(self, make_bench, monkeypatch):
+        """What cannot be told is answered all the same, and the next event is taken when there is room."""
+        bench, full = make_bench(), OSError(errno.ENOSPC, "No space left on device")
+        with monkeypatch.context() as disk:
+            disk.setattr("connectors.pixel.room.log", Mock(**{"warning.side_effect": full}))
+            disk.setattr("connectors.pixel.producer.log", Mock(**{"warning.side_effect": full}))
+            disk.setattr(os, "write", no_space)
+            bench.outlet.away = False  # Kafka's absence is to be told, too
+            async with asyncio.timeout(60):
+                refused = await bench.post(EVENTS, {"action": "x"})
+        assert refused.status == 503
+        assert (await bench.post(EVENTS, {"action": "x"})).status == 200
+
     async def test_a_segment_that_cannot_be_read_holds_nobody_up(self, acknowledging, monkeypatch):
         """It is told once and stays; what stands in others is sent on."""
         bench, outlet, drainer = acknowledging

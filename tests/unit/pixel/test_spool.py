@@ -1,6 +1,8 @@
 import asyncio
 import errno
+import fcntl
 import os
+import shutil
 import stat
 import threading
 from unittest.mock import Mock
@@ -252,6 +254,42 @@ class TestSpool:
         size = segment.stat().st_size
         await spool.append([placed(1)])
         assert segment.stat().st_size == size
+        spool.close()
+
+    async def test_a_full_disk_does_not_keep_what_waits_on_it(self, tmp_path, monkeypatch):
+        """There is no room for a folder of its own: a new process goes on in a dead one's, and makes room."""
+        dead, other = spool_in(tmp_path), spool_in(tmp_path)
+        await dead.append([placed(1)])
+        await other.append([placed(2)])
+        dead.close()
+        monkeypatch.setattr("connectors.pixel.spool._new", Mock(side_effect=OSError(errno.ENOSPC, "No space left")))
+
+        heir = spool_in(tmp_path)
+        with pytest.raises(OSError, match="No space left"):  # the other's process lives, and the heir's
+            spool_in(tmp_path)
+
+        assert heir.size > 0
+        assert await drained(heir) == [placed(1)]
+        heir.close()
+        other.close()
+
+    async def test_a_folder_that_was_removed_is_nobodys(self, tmp_path, monkeypatch):
+        """Its adopter was faster, between the opening of its lock and the locking."""
+        dead = spool_in(tmp_path)
+        await dead.append([placed(1)])
+        dead.close()
+        lock = fcntl.flock
+
+        def late(file, how):
+            monkeypatch.setattr(fcntl, "flock", lock)
+            shutil.rmtree(dead._folder)  # as an adopter does, before it lets go of the lock
+            lock(file, how)
+
+        monkeypatch.setattr(fcntl, "flock", late)
+        spool = spool_in(tmp_path)
+        await spool.append([placed(2)])
+
+        assert await drained(spool) == [placed(2)]
         spool.close()
 
     async def test_what_is_taken_over_overwrites_nothing(self, tmp_path):
