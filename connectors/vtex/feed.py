@@ -52,7 +52,7 @@ class OrderFeed:
         if time.monotonic() - self._watched_at >= self._settings.watch:
             await self._watch()
         handled = await self._follow()
-        await self._repair_again()  # last: lists that are not answered must not hold up the feed
+        await self._repair()
         return handled
 
     async def _follow(self) -> int:
@@ -73,10 +73,10 @@ class OrderFeed:
         await self._handle([], whole=False)
 
     async def _watch(self) -> None:
-        """See that the feed is there and asks for every status; where it is not, make it, and repair the gap.
+        """See that the feed is there and asks for every status; where it is not, make it, and note the gap.
 
-        Who is stopped after the feed was made finds one the next time; that its gap is not repaired yet, the cursor
-        tells from before.
+        Who is stopped after the feed was made finds one the next time; that its gap is not noted yet, the cursor tells
+        from before.
         """
         self._watched_at = float("-inf")  # until all of this is done
         config = await self._source.oms.feed_config()
@@ -88,26 +88,24 @@ class OrderFeed:
             await self._source.oms.configure_feed(self._settings.visibility, self._settings.retention)
             log.info("the order feed was configured", store=self._source.name, before=config is not None)
         if position.pop("missed", False):
-            gaps.append(await self._repair(now))
+            gaps += self._gap(now)
         # From here on the feed holds whatever happens.
         moved = {**position, "whole_until": now, "configured": position.get("configured", now), "gaps": gaps}
         await self._source.move(RESOURCE, moved)
         self._watched_at = self._saved_at = time.monotonic()
 
-    async def _repair(self, now: int) -> list[int]:
-        """List what there was while there was no feed; returns the gap, and when lists will have caught up with it.
+    def _gap(self, now: int) -> list[list[int]]:
+        """Return when there was no feed, and when that is to be listed: now, and once lists will have caught up.
 
         What happened before the first feed is the first reading's to list; but for the last minutes, in which lists
         are behind, nobody would see it.
         """
         lag, known = int(self._settings.index_lag * 1000), whole_until(self._source)
-        gap = Window(min(known or now, now) - lag, self._source.client.now() + ROUNDED_MS)
-        if known is not None:
-            await self._lists.repair(gap)
-        return [gap.start, gap.end, now + lag]
+        start, end = min(known or now, now) - lag, self._source.client.now() + ROUNDED_MS
+        return [[start, end, due] for due in (now + lag, *([] if known is None else [now]))]
 
-    async def _repair_again(self) -> None:
-        """List gaps once more when lists have caught up with them."""
+    async def _repair(self) -> None:
+        """List the gaps that are due; after the feed was read, which lists that are not answered must not hold up."""
         now, position = self._source.client.now(), self._source.position(RESOURCE)
         for gap in [gap for gap in position.get("gaps", []) if gap[2] <= now]:
             await self._lists.repair(Window(gap[0], gap[1]))

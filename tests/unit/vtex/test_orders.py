@@ -123,10 +123,12 @@ async def test_a_gap_whose_repair_fails_is_repaired_by_the_next_look(monkeypatch
 async def test_a_feed_is_read_while_lists_are_not_answered(monkeypatch):
     """A gap to be listed again waits for them; what happens now does not."""
     shop, journal = Shop("acme"), MemoryJournal()
-    _, feed, _ = _opened(shop, journal, index_lag=0)
+    _, feed, lists = _opened(shop, journal)
     await feed.look()
+    shop.feeds.clear()
+    await feed._watch()
     order = _order(shop)
-    monkeypatch.setattr(feed, "_repair_again", _unanswered)
+    monkeypatch.setattr(lists, "repair", _unanswered)
     with pytest.raises(Unavailable):
         await feed.look()
     assert _statuses(journal) == {order: shop.order(order)["status"]}
