@@ -50,19 +50,20 @@ class ExactRecovery(Recovery):
         """Wait as Faust does, before each step that follows.
 
         Raises:
-            RebalanceAgain: the assignment has been revoked.
+            RebalanceAgain: the assignment has been revoked; whatever else the step has come upon then.
         """
-        if self._epoch == self.app.engine.epoch:
-            await super()._wait(coro, timeout)
+        engine, epoch = self.app.engine, self._epoch
+        if epoch == engine.epoch:
+            try:
+                await super()._wait(coro, timeout)
+            except Exception as error:
+                if epoch == engine.epoch:
+                    raise
+                raise RebalanceAgain from error
         else:
             coro.close()
-        if self._epoch != self.app.engine.epoch:
+        if epoch != engine.epoch:
             raise RebalanceAgain
-
-    @property
-    def signal_recovery_end(self) -> Any:
-        """What Faust waits for."""
-        return _Caught(self)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Complete it as Faust does, and only then have batches delivered: its last step empties its queues."""

@@ -43,6 +43,18 @@ async def test_no_step_follows_one_in_which_the_assignment_was_revoked(recovery)
     await recovery._wait(asyncio.sleep(0))
 
 
+@pytest.mark.parametrize(("epoch", "ends_with"), [(2, ValueError), (3, RebalanceAgain)])
+async def test_what_a_step_comes_upon_when_its_assignment_has_gone_ends_no_worker(recovery, epoch, ends_with):
+    """Offsets of the next assignment that nobody has looked up yet, partitions that are another's."""
+
+    async def step():
+        recovery.app.engine.epoch = epoch
+        raise ValueError
+
+    with pytest.raises(ends_with):
+        await recovery._wait(step())
+
+
 async def test_batches_are_delivered_when_faust_has_emptied_its_queues(recovery, monkeypatch):
     """It does so with its last step: a batch in one of them would be on its way for ever."""
     steps = []
