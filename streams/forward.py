@@ -28,7 +28,7 @@ from streams.forward_bodies import (
     user_parameters,
 )
 from streams.letters import bury
-from streams.profile_rules.destination import closes
+from streams.profile_rules.destination import advice, closes
 from streams.stores import Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
@@ -265,6 +265,8 @@ class _Step:
     def _bury(self, outcome: EffectOutcome, event: str) -> None:
         """Write a dead letter that refers to the event, which stands in `tracking.events` for thirty days."""
         reason, obstacle = outcome.reason or f"Hellotext answered {outcome.code}", None
+        if closes(outcome):
+            reason = advice(outcome)
         if outcome.status == "uncertain":
             reason, obstacle = f"uncertain, so not repeated: {reason}", TWICE
         elif outcome.revision == NOWHERE:

@@ -14,6 +14,7 @@ Infobip tells the rest by webhook; Hellotext has none, so its messages' states a
 
 import hashlib
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
@@ -28,6 +29,7 @@ from streams.engine.agent import Agent, Batch, Effect, Shard, Table
 from streams.letters import bury
 from streams.message_forms import hellotext_message, infobip_message, problem_with, vendor_of
 from streams.models import read_model
+from streams.profile_rules.destination import advice, closes
 from streams.stores import KnownStore, Stores
 from streams.suppressions import FORGOTTEN, SUPPRESSED, Suppressed
 
@@ -177,7 +179,7 @@ class _Step:
             self.end(key, row, status)
             error = "Hellotext reports failed" if status == "failed" else None
             self.report(outcome.store, message, row, status, error=error)
-        elif row["tries"] < MOST_POLLS and outcome.code != 404:  # noqa: PLR2004  HTTP: nobody knows it any more
+        elif row["tries"] < MOST_POLLS and outcome.code != HTTPStatus.NOT_FOUND:  # nobody knows it any more
             self._follow(STATE, key, message, row, outcome.store)
 
     def _taken(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
@@ -227,7 +229,7 @@ class _Step:
 
     def _unsent(self, key: str, message: str, row: Row, outcome: EffectOutcome) -> None:
         """Give a message up that a vendor has refused, or has not taken for a quarter of an hour; people are told."""
-        reason = outcome.reason or "not sent"
+        reason = advice(outcome) if _refused(outcome) else outcome.reason or "not sent"
         self.end(key, row, "failed")
         self.report(outcome.store, message, row, "failed", error=reason)
         self._bury(key, message, outcome, reason, UNSENT)
@@ -263,6 +265,11 @@ class _Step:
             data={name: value for name, value in data.items() if value is not None},
         )  # fmt: skip
         self._shard.send(MESSAGE_REPORTS, MESSAGE_REPORTS.key(store, message), encode(envelope), CONTENT_TYPE)
+
+
+def _refused(outcome: EffectOutcome) -> bool:
+    """Say whether the store's connection is to blame; a 404 may be about the message's template (B6)."""
+    return outcome.code == HTTPStatus.UNAUTHORIZED or (outcome.code != HTTPStatus.NOT_FOUND and closes(outcome))
 
 
 def called_off(shard: Shard, store: str, message: str) -> None:

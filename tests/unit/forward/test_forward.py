@@ -234,6 +234,8 @@ class TestLeftOut:
         world.hellotext.answers(401)
         await world.track(("e1", {"action": "x.y"}))
         await world.calls.settle()
+        (letter,) = world.shard.dead_letters()
+        assert "connect the store again" in letter["reason"]
         await world.track(("e2", {"action": "x.y"}))
         assert world.shard.fates()["filtered"] == 1
         world.shard.now += forward.CLOSED_MS

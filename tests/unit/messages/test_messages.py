@@ -195,16 +195,24 @@ class TestHellotext:
 class TestUnsent:
     """What surely was not sent is told, with what to do."""
 
-    @pytest.mark.parametrize("vendor", ["infobip", "hellotext"])
-    async def test_a_refused_message_is_a_dead_letter(self, vendor, request):
-        """Its `failed` report is a figure only: nobody would read why."""
+    @pytest.mark.parametrize(
+        ("vendor", "status", "reason"),
+        [
+            ("infobip", 400, "Infobip answered 400"),
+            ("hellotext", 403, "Hellotext answered 403; the token may not do this: check its permissions and the plan"),
+            ("hellotext", 404, "Hellotext answered 404"),
+            ("infobip", 302, "Infobip answered 302; the address sends calls elsewhere: correct the URL"),
+        ],
+    )
+    async def test_a_refused_message_is_a_dead_letter(self, vendor, status, reason, request):
+        """Its `failed` report is a figure only: nobody would read why. A 404 may be about a template."""
         world = request.getfixturevalue(vendor)
-        world.vendor.answers(403)
+        world.vendor.answers(status)
         await world.ask(a_request())
         await world.calls.settle()
         (letter,) = world.shard.dead_letters()
         assert (letter["step"], letter["detail"]) == ("messages", "message C1.m1")
-        assert letter["reason"].endswith("answered 403")
+        assert letter["reason"].removesuffix(" in the store's connection") == reason
         assert "it was not sent" in letter["obstacle"]
         assert "under another message id" in letter["obstacle"]
         assert world.statuses() == ["failed"]
@@ -231,7 +239,9 @@ class TestUnsent:
         await infobip.calls.settle()
         assert 15 * 60_000 < infobip.shard.now - asked < 30 * 60_000
         (letter,) = infobip.shard.dead_letters()
-        assert letter["reason"] == "Infobip answered 401"
+        assert letter["reason"] == (
+            "Infobip answered 401; the token is not accepted: connect the store again with a new one"
+        )
         assert infobip.statuses() == ["failed"]
 
     async def test_a_lost_sms_is_looked_for_when_the_key_is_renewed(self, infobip):
