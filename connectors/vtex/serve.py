@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 RETRY_S: Final = 1.0
 POLL_MS: Final = 500
 COMMIT_S: Final = 1.0
+PATIENCE_S: Final = 5.0
+"""A commit of offsets takes no longer: without it hints are read once more."""
 
 
 async def run_poller(
@@ -207,8 +209,9 @@ class Group:
         if not due:
             return
         try:
-            await self._consumer.commit({TopicPartition(self._hints, part): offset for part, offset in due.items()})
-        except (CommitFailedError, IllegalStateError, KafkaError) as error:
+            async with asyncio.timeout(PATIENCE_S):  # aiokafka waits for a broker that is away, and stopping for us
+                await self._consumer.commit({TopicPartition(self._hints, part): offset for part, offset in due.items()})
+        except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
             log.info("offsets of hints were not committed", error=type(error).__name__)  # they are read once more
 
 

@@ -99,3 +99,15 @@ async def test_a_broker_that_is_away_is_told_seldom(monkeypatch):
         await asyncio.gather(waiting, return_exceptions=True)
 
     assert [line["event"] for line in told] == ["Kafka does not answer yet"]
+
+
+async def test_a_broker_that_is_away_holds_up_no_end(monkeypatch):
+    """Offsets of hints that it does not take are given up, and their hints read once more."""
+    monkeypatch.setattr(serve, "PATIENCE_S", 0.01)
+    group = Group(KafkaConnection("127.0.0.1:1"), PollerSettings(), None)
+    monkeypatch.setattr(group._consumer, "commit", lambda _: asyncio.Event().wait())
+    group._offsets.begun(0, 7)()
+    with capture_logs() as told:
+        await asyncio.wait_for(group._commit_now(), 60)
+    assert [line["error"] for line in told] == ["TimeoutError"]
+    await group._consumer.stop()
