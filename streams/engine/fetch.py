@@ -120,6 +120,16 @@ class FetchThread(AIOKafkaConsumerThread):
         coordinator.__class__ = ToldCoordinator
         coordinator.confirm = self.app.engine.effects.tenure.confirm
 
+    def close(self) -> None:
+        """End what the consumer has under way, as the worker stops in a rebalance; from the worker's thread.
+
+        In the consumer's own: Faust would close its connections in the worker's, beside the loop that they belong to,
+        and uvloop may take the process with it (a segmentation fault).
+        """
+        consumer = self._ensure_consumer()
+        for closing in (consumer._coordinator.close(), consumer._client.close()):
+            asyncio.run_coroutine_threadsafe(closing, self.thread_loop)
+
     def last_stable(self, tp: TopicPartition) -> int | None:
         """Return the end of the partition that the last fetch told, or None; from any thread."""
         state = self._state_of(tp)

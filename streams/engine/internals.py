@@ -64,6 +64,7 @@ INTERNALS: Final = (
     Internal("faust.transport.drivers.aiokafka:Consumer._new_consumer_thread", "consumer", "makes the thread", "0870ec53dea7"),
     Internal("faust.transport.drivers.aiokafka:Producer._new_producer", "consumer", "makes Faust's producer", "e72355c3430e"),
     Internal(f"{_THREAD}._create_worker_consumer", "fetch", "replaced: makes the aiokafka consumer", "c2701bfc3e6f"),
+    Internal(f"{_THREAD}.close", "fetch", "replaced: called when a rebalance comes while the app stops", "d22efc59a1df"),
     Internal("mode.threads:ServiceThread.__init__", "fetch", "notes whether to close the thread's loop", "82979878990c"),
     Internal("mode.threads:ServiceThread._start_thread", "fetch", "closes it at the end", "a06373478446"),
     Internal("faust.assignor.partition_assignor:PartitionAssignor._get_copartitioned_groups", "assignor", "replaced: topics by number of partitions", "82b7a3764ad5"),

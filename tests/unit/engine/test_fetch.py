@@ -262,3 +262,24 @@ async def test_changelogs_are_restored_before_an_input_is_on_its_way():
     assert restored == [(0, [record], 1)]
     engine.epoch = 2  # in the same generation: that goes on when a member joins anew and gets what it had
     assert [tp async for tp, _ in getting] == []
+
+
+async def test_a_worker_that_stops_in_a_rebalance_closes_its_consumer_in_the_consumers_thread(bench, monkeypatch):
+    """Its connections belong to that loop; uvloop crashes the process when another thread closes them."""
+    closed, done = [], asyncio.Event()
+
+    async def close_coordinator():
+        closed.append(("coordinator", asyncio.get_running_loop()))
+
+    async def close_client():
+        closed.append(("client", asyncio.get_running_loop()))
+        done.set()
+
+    consumer = SimpleNamespace(
+        _coordinator=SimpleNamespace(close=close_coordinator), _client=SimpleNamespace(close=close_client)
+    )
+    monkeypatch.setattr(FetchThread, "_ensure_consumer", lambda _: consumer)
+    bench.thread.thread_loop = asyncio.get_running_loop()
+    await asyncio.to_thread(bench.thread.close)
+    await asyncio.wait_for(done.wait(), 5)
+    assert closed == [(name, bench.thread.thread_loop) for name in ("coordinator", "client")]
