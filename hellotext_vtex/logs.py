@@ -2,11 +2,31 @@
 
 import logging
 import sys
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, TextIO
 
 import structlog
 
 _FRAMES_ONLY = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
+class Dispensable:
+    """A stream whose failures are nobody's: a full disk or a closed pipe takes lines of the log, never the work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):  # ValueError: it is closed
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush what can be flushed."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure_logs(form: Literal["console", "json"], level: str = "info") -> None:
@@ -17,6 +37,7 @@ def configure_logs(form: Literal["console", "json"], level: str = "info") -> Non
         level: `debug`, `info`, `warning` or `error`.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
+    log: Any = Dispensable(sys.stderr)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -33,10 +54,10 @@ def configure_logs(form: Literal["console", "json"], level: str = "info") -> Non
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(log),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(log)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer]
     ))  # fmt: skip

@@ -1,5 +1,7 @@
 """Logs tell where something failed, never what stood in the variables there."""
 
+import errno
+import io
 import logging
 
 import pytest
@@ -36,3 +38,29 @@ def test_a_logged_exception_shows_no_local_variable(form, capsys):
     told = capsys.readouterr().err
     assert "RuntimeError" in told
     assert "the-secret-token" not in told
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_log_that_cannot_be_written_stops_nobody(form, monkeypatch):
+    """Its disk is full, or who read it has gone; when there is room again, it goes on."""
+
+    class Full(io.StringIO):
+        room = False
+
+        def write(self, text):
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+        def flush(self):
+            if not self.room:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", stream := Full())
+    configure_logs(form)
+    structlog.get_logger("test").error("lost")
+    logging.getLogger("library").error("lost too")
+    stream.room = True
+    structlog.get_logger("test").error("told")
+    logging.getLogger("library").error("told too")
+    assert [word in stream.getvalue() for word in ("lost", "told", "told too")] == [False, True, True]
