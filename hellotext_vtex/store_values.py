@@ -14,6 +14,9 @@ from schemas.stores import Price, Rate
 
 _ENTITY: Final = re.compile(r"[A-Z][A-Z0-9]{1,9}")
 _FIELD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.]*")
+_NUMBER: Final = re.compile(r"\+?\d{5,15}")
+_SENDER: Final = re.compile(r"[A-Za-z0-9 .&_+-]{1,16}")
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 
 
 def read_price(text: str) -> Price:
@@ -65,6 +68,49 @@ def read_entity(name: str) -> str:
     if not _ENTITY.fullmatch(name.strip().upper()):
         fail(f"{name!r} is no data entity: give its acronym, such as NL; CL is the customers' own", WRONG_USAGE)
     return name.strip().upper()
+
+
+def read_vendor(name: str) -> str | None:
+    """Return who sends a store's messages; None: whoever can."""
+    if name not in {"hellotext", "infobip", "auto"}:
+        fail(f"--messages-by {name!r}: hellotext, infobip or auto", WRONG_USAGE)
+    return None if name == "auto" else name
+
+
+def read_whatsapp_sender(text: str) -> str | None:
+    """Return a registered WhatsApp number; None for an empty text: no WhatsApp."""
+    number = re.sub(r"[ ().-]", "", text)
+    if number and not _NUMBER.fullmatch(number):
+        fail(
+            f"--whatsapp-sender {text!r}: give the number as it is registered at Infobip, as +5511987654321",
+            WRONG_USAGE,
+        )
+    return number or None
+
+
+def read_sms_sender(text: str) -> str | None:
+    """Return who an SMS is from; None for an empty text: the account's own default."""
+    if text and not _SENDER.fullmatch(text):
+        fail(f"--sms-sender {text!r}: give a name or number of at most 16 letters, as it is registered", WRONG_USAGE)
+    return text or None
+
+
+def read_language(text: str) -> str:
+    """Return the language of WhatsApp templates."""
+    if not _LANGUAGE.fullmatch(text):
+        fail(f"--language {text!r}: give it as the templates have it, as pt_BR", WRONG_USAGE)
+    return text
+
+
+def read_mapping(texts: Sequence[str], option: str) -> dict[str, str]:
+    """Return what `FIELD=NAME` means: a field of the customer, and where it is held; of an empty text nothing."""
+    found = {}
+    for text in filter(None, texts):
+        field, name = (part.strip() for part in text.partition("=")[::2])
+        if not (_FIELD.fullmatch(field) and name):
+            fail(f"{option} {text!r}: write FIELD=NAME, as custom.loyaltyCard=loyalty", WRONG_USAGE)
+        found[field] = name
+    return found
 
 
 def _not_negative(price: int) -> int:

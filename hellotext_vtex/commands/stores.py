@@ -1,6 +1,6 @@
 """`stores`: who is connected, and what can be chosen for each of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,12 +11,23 @@ from connectors.kafka.stores import StoreDirectory
 from hellotext_vtex.commands.progress import show_progress
 from hellotext_vtex.commands.renew import renew
 from hellotext_vtex.condition import Condition, conditions_of, matters, state_of, told, visible
-from hellotext_vtex.foreground import execute, fail, print_json
+from hellotext_vtex.foreground import CommandError, execute, fail, print_json
 from hellotext_vtex.known_stores import find_store
 from hellotext_vtex.provisioned import ensure_topics
 from hellotext_vtex.settings import Settings
 from hellotext_vtex.started import connected
-from hellotext_vtex.store_values import read_entity, read_fields, read_origins, read_price, read_rate
+from hellotext_vtex.store_values import (
+    read_entity,
+    read_fields,
+    read_language,
+    read_mapping,
+    read_origins,
+    read_price,
+    read_rate,
+    read_sms_sender,
+    read_vendor,
+    read_whatsapp_sender,
+)
 from hellotext_vtex.tables import terminal
 from schemas.stores import Rate, StoreConnection
 from schemas.topics import STORES
@@ -24,6 +35,8 @@ from schemas.topics import STORES
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Done = Annotated[bool, typer.Option("--json", help="Print the store's settings as JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the store.", show_default=False)]
+_READING = "Reading VTEX"
+_REACHING = "Hellotext and Infobip"
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +90,7 @@ def show(store: Name, json: Json = False) -> None:
 
 
 def pause(store: Name, json: Done = False) -> None:
-    """Stop reading a store from VTEX; what pages and vendors send is still taken.
+    """Stop reading a store from VTEX and telling its destinations of customers; what pages and vendors send is taken.
 
     Example: hellotext-vtex stores pause acme
     """
@@ -111,19 +124,60 @@ def choose(
         list[str] | None, typer.Option(help="CURRENCY=RATE@DAY, as EUR=6.10@2026-11-01 (added to those known).")
     ] = None,
     vtex_field: Annotated[
-        list[str] | None, typer.Option(help="Further field of CL to read, as custom.NAME (replaces all).")
+        list[str] | None,
+        typer.Option(help="Further field of CL to read, as custom.NAME (replaces all).", rich_help_panel=_READING),
     ] = None,
-    opt_in_field: Annotated[str | None, typer.Option(help="Field that tells the opt-in.")] = None,
+    opt_in_field: Annotated[
+        str | None, typer.Option(help="Field that tells the opt-in.", rich_help_panel=_READING)
+    ] = None,
     opt_in_entity: Annotated[
-        str | None, typer.Option(help="Data entity of that field, joined by e-mail; CL is where it stands by default.")
+        str | None,
+        typer.Option(
+            help="Data entity of that field, joined by e-mail; CL is where it stands by default.",
+            rich_help_panel=_READING,
+        ),
     ] = None,
     opt_in_email: Annotated[
-        str | None, typer.Option(help="Field of that entity that holds the e-mail; email by default.")
+        str | None,
+        typer.Option(help="Field of that entity that holds the e-mail; email by default.", rich_help_panel=_READING),
     ] = None,
     null_erases: Annotated[
-        list[str] | None, typer.Option(help="Field whose null in VTEX means that the value is gone (replaces all).")
+        list[str] | None,
+        typer.Option(
+            help="Field whose null in VTEX means that the value is gone (replaces all).", rich_help_panel=_READING
+        ),
     ] = None,
-    calls_per_minute: Annotated[int | None, typer.Option(help="What the VTEX account allows.", min=1)] = None,
+    calls_per_minute: Annotated[
+        int | None, typer.Option(help="What the VTEX account allows.", rich_help_panel=_READING, min=1)
+    ] = None,
+    forward: Annotated[
+        bool | None, typer.Option(help="Pass tracking events on to Hellotext.", rich_help_panel=_REACHING)
+    ] = None,
+    erase_deleted: Annotated[
+        bool | None, typer.Option(help="Erase there who was deleted in VTEX.", rich_help_panel=_REACHING)
+    ] = None,
+    messages_by: Annotated[
+        str | None, typer.Option(help="Who sends messages: hellotext, infobip or auto.", rich_help_panel=_REACHING)
+    ] = None,
+    whatsapp_sender: Annotated[
+        str | None,
+        typer.Option(help="WhatsApp number registered at Infobip; empty: none.", rich_help_panel=_REACHING),
+    ] = None,
+    sms_sender: Annotated[
+        str | None,
+        typer.Option(help="Who an SMS by Infobip is from; empty: the account's default.", rich_help_panel=_REACHING),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of WhatsApp templates, as pt_BR.", rich_help_panel=_REACHING)
+    ] = None,
+    hellotext_property: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=ID of a property at Hellotext (replaces all).", rich_help_panel=_REACHING),
+    ] = None,
+    infobip_attribute: Annotated[
+        list[str] | None,
+        typer.Option(help="FIELD=NAME of an attribute at Infobip (replaces all).", rich_help_panel=_REACHING),
+    ] = None,
     json: Done = False,
 ) -> None:
     """Choose a store's settings.
@@ -131,11 +185,14 @@ def choose(
     Fields chosen with --vtex-field or --opt-in-field are read of every customer, which takes a first reading again.
 
     Example: hellotext-vtex stores set acme --price whatsapp=0.21BRL --rate EUR=6.10@2026-11-01
+
+    Example: hellotext-vtex stores set acme --whatsapp-sender +5511987654321 --hellotext-property document=PROPERTY-ID
     """
     changes: dict[str, Any] = {
         "origins": read_origins(origin) if origin is not None else None, "privacy": privacy,
         "click_window_hours": click_window, "delivery_window_hours": delivery_window,
         "prices": tuple(read_price(text) for text in price) if price is not None else None,
+        "forward": forward, "erase_deleted": erase_deleted,
     }  # fmt: skip
     rates = tuple(read_rate(text) for text in rate or ())
     reading: dict[str, Any] = {
@@ -149,11 +206,34 @@ def choose(
     vtex = {name: value for name, value in reading.items() if value is not None}
     if vtex.get("opt_in_entity") == "CL":
         vtex["opt_in_entity"] = None
-    if not given and not rates and not vtex:
+    if messages_by is not None:
+        given["messages_by"] = read_vendor(messages_by)
+    hellotext: dict[str, Any] = {}
+    if hellotext_property is not None:
+        hellotext["properties"] = read_mapping(hellotext_property, "--hellotext-property")
+    infobip = _of_infobip(whatsapp_sender, sms_sender, language, infobip_attribute)
+    parts = {"vtex": vtex, "hellotext": hellotext, "infobip": infobip}
+    if not given and not rates and not any(parts.values()):
         fail("nothing to set: give at least one option", 2)
     settings = connected(quiet=True)
-    row = execute(lambda: _change(settings, store, more_rates=rates, vtex=vtex, **given))
+    row = execute(lambda: _change(settings, store, more_rates=rates, parts=parts, **given))
     _say(row, f"{store} is changed.", as_json=json)
+
+
+def _of_infobip(
+    whatsapp_sender: str | None, sms_sender: str | None, language: str | None, attributes: list[str] | None
+) -> dict[str, Any]:
+    """Return what is chosen of Infobip; an empty sender is a choice."""
+    chosen: dict[str, Any] = {}
+    if whatsapp_sender is not None:
+        chosen["whatsapp_sender"] = read_whatsapp_sender(whatsapp_sender)
+    if sms_sender is not None:
+        chosen["sms_sender"] = read_sms_sender(sms_sender)
+    if language is not None:
+        chosen["language"] = read_language(language)
+    if attributes is not None:
+        chosen["attributes"] = read_mapping(attributes, "--infobip-attribute")
+    return chosen
 
 
 def remove(
@@ -217,13 +297,19 @@ async def _one(settings: Settings, store: str) -> tuple[StoreConnection, Conditi
 
 
 async def _change(
-    settings: Settings, store: str, *, more_rates: tuple[Rate, ...] = (), vtex: dict[str, Any] | None = None,
-    **changes: Any,
+    settings: Settings, store: str, *, more_rates: tuple[Rate, ...] = (),
+    parts: Mapping[str, dict[str, Any]] | None = None, **changes: Any,
 ) -> StoreConnection:  # fmt: skip
     connection = await ensure_topics(settings)
     row = await find_store(connection, store)
-    if vtex:
-        changes["vtex"] = {**row.vtex.model_dump(), **vtex}
+    for name, chosen in (parts or {}).items():
+        access = getattr(row, name)
+        if chosen and access is None:
+            raise CommandError(
+                f"{store} has no {name.capitalize()}: connect it first, with connect --{name}-url and its key"
+            )
+        if chosen:
+            changes[name] = {**access.model_dump(), **chosen}
     if more_rates:
         known = {(rate.currency, rate.since): rate for rate in (*row.rates, *more_rates)}
         changes["rates"] = tuple(sorted(known.values(), key=lambda rate: (rate.currency, rate.since)))

@@ -62,6 +62,15 @@ def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
     assert run("stores", "set", "acme", "--vtex-field", "no field").code == 2
     assert run("stores", "show", "acme", "--json").json["vtex"]["opt_in_entity"] == "NL"
     assert run("stores", "set", "acme", "--opt-in-entity", "CL").code == 0
+    reach = ("--no-forward", "--messages-by", "infobip", "--hellotext-property", "custom.loyalty=p1", "--erase-deleted")
+    assert run("stores", "set", "acme", *reach).code == 0
+    without = run("stores", "set", "acme", "--whatsapp-sender", "+55 11 98765-4321")
+    assert (without.code, "has no Infobip" in without.err) == (1, True)
+    assert run("stores", "set", "acme", "--whatsapp-sender", "our number").code == 2
+    infobip = ("--infobip-url", "http://127.0.0.1:9", "--infobip-key", "k", "--no-check", "--yes")
+    assert run("connect", "--store", "acme", "--vtex-account", "acme", *KEYS, *infobip).code == 0
+    sender = ("--whatsapp-sender", "+55 11 98765-4321", "--sms-sender", "Acme", "--infobip-attribute", "document=taxId")
+    assert run("stores", "set", "acme", *sender).code == 0
     assert run("stores", "pause", "acme").code == 0
     shown = run("stores", "show", "acme", "--json")
 
@@ -71,6 +80,11 @@ def test_a_store_is_connected_looked_at_chosen_for_paused_and_removed(run):
     read = {name: shown.json["vtex"][name] for name in ("custom_fields", "opt_in_field", "nulls_erase")}
     assert read == {"custom_fields": ["loyalty", "vip"], "opt_in_field": "isWhatsappOptIn", "nulls_erase": ["phone"]}
     assert (shown.json["vtex"]["calls_per_minute"], shown.json["vtex"]["opt_in_entity"]) == (3000, None)
+    assert (shown.json["forward"], shown.json["erase_deleted"], shown.json["messages_by"]) == (False, True, "infobip")
+    assert shown.json["hellotext"]["properties"] == {"custom.loyalty": "p1"}
+    reached = shown.json["infobip"]
+    assert (reached["whatsapp_sender"], reached["sms_sender"]) == ("+5511987654321", "Acme")
+    assert reached["attributes"] == {"document": "taxId"}
     assert secret not in shown.out
     assert "token" not in shown.json["vtex"]
     assert run("stores", "remove", "acme", "--yes").code == 0

@@ -5,7 +5,15 @@ import typer
 
 from hellotext_vtex.commands.campaigns import read_campaign, read_csv
 from hellotext_vtex.demo import compare
-from hellotext_vtex.store_values import read_price, read_rate
+from hellotext_vtex.store_values import (
+    read_language,
+    read_mapping,
+    read_price,
+    read_rate,
+    read_sms_sender,
+    read_vendor,
+    read_whatsapp_sender,
+)
 from schemas.kpis import CampaignKpis
 
 HEAD = "campaign,name,channel,day,recipients,deliveries,cost,currency\n"
@@ -84,3 +92,33 @@ def test_flags_that_are_not_given_say_nothing():
     row = read_campaign("acme", {"campaign": "bf", "day": "2026-11-27", **unsaid})
 
     assert (row.name, row.recipients, row.cost_micros) == ("bf", None, None)
+
+
+def test_how_customers_are_reached_is_typed_in_one_word_each():
+    """An empty sender takes it away, and an empty mapping all of it."""
+    assert [read_whatsapp_sender(text) for text in ("+55 (11) 98765-4321", "")] == ["+5511987654321", None]
+    assert [read_sms_sender(text) for text in ("Acme Shop", "")] == ["Acme Shop", None]
+    assert [read_vendor(name) for name in ("infobip", "auto")] == ["infobip", None]
+    assert read_language("pt_BR") == "pt_BR"
+    mapping = read_mapping(["document=taxId", "custom.size = Size"], "--infobip-attribute")
+    assert mapping == {"document": "taxId", "custom.size": "Size"}
+    assert read_mapping([""], "--infobip-attribute") == {}
+
+
+@pytest.mark.parametrize(
+    ("read", "typed", "told"),
+    [
+        (read_whatsapp_sender, "our number", "as it is registered"),
+        (read_sms_sender, "A name of more than 16 letters", "at most 16"),
+        (read_vendor, "vonage", "hellotext, infobip or auto"),
+        (read_language, "Portuguese", "as pt_BR"),
+        (lambda text: read_mapping([text], "--hellotext-property"), "document", "write FIELD=NAME"),
+        (lambda text: read_mapping([text], "--hellotext-property"), "=p1", "write FIELD=NAME"),
+    ],
+)
+def test_what_is_no_way_to_reach_anybody_is_told(read, typed, told, capsys):
+    """With what to write instead."""
+    with pytest.raises(typer.Exit) as ended:
+        read(typed)
+    assert ended.value.exit_code == 2
+    assert told in capsys.readouterr().err
