@@ -65,6 +65,11 @@ class ExactRecovery(Recovery):
         if epoch != engine.epoch:
             raise RebalanceAgain
 
+    @property
+    def signal_recovery_end(self) -> Any:
+        """What Faust waits for."""
+        return _Caught(self)
+
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
         """Complete it as Faust does, and only then have batches delivered: its last step empties its queues."""
         await super().on_recovery_completed(generation_id)

@@ -66,3 +66,16 @@ async def test_batches_are_delivered_when_faust_has_emptied_its_queues(recovery,
     recovery.app.consumer = SimpleNamespace(begin=lambda: steps.append("begin"))
     await recovery.on_recovery_completed(7)
     assert steps == [7, "begin"]
+
+
+async def test_a_recovery_is_over_when_its_tables_stand_at_their_ends(recovery):
+    """Not when Faust looks, every five seconds, nor by records: control records leave gaps that none ever fills."""
+    tp = ("counts-changelog", 0)
+    recovery.active_tps = {tp}
+    recovery.active_highwaters[tp], recovery.active_offsets[tp] = 4, 2
+    waiting = asyncio.create_task(recovery.signal_recovery_end.wait())
+    recovery.signal_recovery_end.set()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    recovery.reached(tp, 5)
+    await asyncio.wait_for(waiting, 4)
