@@ -1,6 +1,6 @@
 """`stores`: who is connected, and what can be chosen for each of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -188,30 +188,25 @@ def choose(
 
     Example: hellotext-vtex stores set acme --whatsapp-sender +5511987654321 --hellotext-property document=PROPERTY-ID
     """
-    changes: dict[str, Any] = {
-        "origins": read_origins(origin) if origin is not None else None, "privacy": privacy,
-        "click_window_hours": click_window, "delivery_window_hours": delivery_window,
-        "prices": tuple(read_price(text) for text in price) if price is not None else None,
-        "forward": forward, "erase_deleted": erase_deleted,
-    }  # fmt: skip
+    given = _chosen(
+        origins=(origin, read_origins), privacy=(privacy, str), click_window_hours=(click_window, int),
+        delivery_window_hours=(delivery_window, int), prices=(price, lambda texts: tuple(map(read_price, texts))),
+        forward=(forward, bool), erase_deleted=(erase_deleted, bool), messages_by=(messages_by, read_vendor),
+    )  # fmt: skip
     rates = tuple(read_rate(text) for text in rate or ())
-    reading: dict[str, Any] = {
-        "custom_fields": read_fields(vtex_field) if vtex_field is not None else None,
-        "opt_in_field": read_fields([opt_in_field])[0] if opt_in_field is not None else None,
-        "opt_in_entity": read_entity(opt_in_entity) if opt_in_entity is not None else None,
-        "opt_in_email": read_fields([opt_in_email])[0] if opt_in_email is not None else None,
-        "nulls_erase": tuple(null_erases) if null_erases is not None else None, "calls_per_minute": calls_per_minute,
-    }  # fmt: skip
-    given = {name: value for name, value in changes.items() if value is not None}
-    vtex = {name: value for name, value in reading.items() if value is not None}
+    vtex = _chosen(
+        custom_fields=(vtex_field, read_fields), opt_in_field=(opt_in_field, lambda name: read_fields([name])[0]),
+        opt_in_entity=(opt_in_entity, read_entity), opt_in_email=(opt_in_email, lambda name: read_fields([name])[0]),
+        nulls_erase=(null_erases, tuple), calls_per_minute=(calls_per_minute, int),
+    )  # fmt: skip
     if vtex.get("opt_in_entity") == "CL":
         vtex["opt_in_entity"] = None
-    if messages_by is not None:
-        given["messages_by"] = read_vendor(messages_by)
-    hellotext: dict[str, Any] = {}
-    if hellotext_property is not None:
-        hellotext["properties"] = read_mapping(hellotext_property, "--hellotext-property")
-    infobip = _of_infobip(whatsapp_sender, sms_sender, language, infobip_attribute)
+    hellotext = _chosen(properties=(hellotext_property, lambda texts: read_mapping(texts, "--hellotext-property")))
+    infobip = _chosen(
+        whatsapp_sender=(whatsapp_sender, read_whatsapp_sender), sms_sender=(sms_sender, read_sms_sender),
+        language=(language, read_language),
+        attributes=(infobip_attribute, lambda texts: read_mapping(texts, "--infobip-attribute")),
+    )  # fmt: skip
     parts = {"vtex": vtex, "hellotext": hellotext, "infobip": infobip}
     if not given and not rates and not any(parts.values()):
         fail("nothing to set: give at least one option", 2)
@@ -220,20 +215,9 @@ def choose(
     _say(row, f"{store} is changed.", as_json=json)
 
 
-def _of_infobip(
-    whatsapp_sender: str | None, sms_sender: str | None, language: str | None, attributes: list[str] | None
-) -> dict[str, Any]:
-    """Return what is chosen of Infobip; an empty sender is a choice."""
-    chosen: dict[str, Any] = {}
-    if whatsapp_sender is not None:
-        chosen["whatsapp_sender"] = read_whatsapp_sender(whatsapp_sender)
-    if sms_sender is not None:
-        chosen["sms_sender"] = read_sms_sender(sms_sender)
-    if language is not None:
-        chosen["language"] = read_language(language)
-    if attributes is not None:
-        chosen["attributes"] = read_mapping(attributes, "--infobip-attribute")
-    return chosen
+def _chosen(**typed: tuple[Any, Callable[[Any], Any]]) -> dict[str, Any]:
+    """Return what was typed, read; what is read as None is a choice too."""
+    return {name: read(value) for name, (value, read) in typed.items() if value is not None}
 
 
 def remove(

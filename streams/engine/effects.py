@@ -7,7 +7,7 @@ the effect from the outbox. A call whose outcome was lost runs again if that is 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from time import monotonic, time
 from typing import Any
 
@@ -54,7 +54,7 @@ class _Gate:
         together = settings.gathered.get(destination)
         self.limiter = AsyncLimiter(max(1.0, rate), max(1.0, rate) / rate)
         self.slots = asyncio.Semaphore(together or settings.per_destination)
-        self.room = asyncio.Semaphore(together) if together else room
+        self.room = nullcontext() if together else room  # they are as many as `slots` says
         self.breaker = Breaker(settings.breaker_after, settings.breaker_first_s, settings.breaker_longest_s)
         self.wake = asyncio.Event()
 

@@ -375,12 +375,14 @@ async def test_a_worker_goes_on_after_a_rebalance_that_came_while_nothing_did(ka
             await until("both are at work", lambda: all(each.engine.live and each.engine.shards for each in (one, two)))
             for shard in range(4):
                 await put(kafka, b"1", shard=shard)
-            await until(
-                "all counted",
-                lambda: all(
-                    rows(each, COUNTS, shard).get("n") == 2 for each in (one, two) for shard in each.engine.shards
-                ),
-            )
+
+            def counted():
+                return {
+                    shard: rows(each, COUNTS, shard).get("n") for each in (one, two) for shard in each.engine.shards
+                }
+
+            await until("all counted", lambda: counted() == dict.fromkeys(range(4), 2))
+            assert counted() == dict.fromkeys(range(4), 2)
 
 
 async def test_no_batch_is_on_its_way_while_faust_empties_its_queues(kafka, tmp_path, monkeypatch):
